@@ -1,0 +1,207 @@
+//! Many worlds of one kind stepped together: auto-reset, episode bookkeeping, snapshots.
+
+use crate::{Action, ActionSpace, End, Env, Level, Spec, levels::LevelSet};
+use serde::{Deserialize, Serialize};
+
+/// An episode that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Episode {
+    /// Index of the environment that played it.
+    pub environment: u32,
+    pub level: Level,
+    /// Undiscounted sum of rewards.
+    pub total_reward: f32,
+    /// Number of steps.
+    pub length: u32,
+    pub end: End,
+    /// Whether the last state counts as solved.
+    pub solved: bool,
+    /// Whether any state of the episode counted as solved.
+    pub ever_solved: bool,
+}
+
+/// Actions for a batch of `n` worlds.
+#[derive(Clone, Copy, Debug)]
+pub enum Actions<'a> {
+    /// Row-major `[n, dim]`.
+    Continuous(&'a [f32]),
+    /// `[n]`.
+    Discrete(&'a [u32]),
+}
+
+impl<'a> Actions<'a> {
+    /// The actions of the worlds `first .. first + n`.
+    pub fn range(&self, space: ActionSpace, first: usize, n: usize) -> Actions<'a> {
+        match (*self, space) {
+            (Self::Continuous(a), ActionSpace::Continuous { dim }) => {
+                Actions::Continuous(&a[first * dim..(first + n) * dim])
+            }
+            (Self::Discrete(a), ActionSpace::Discrete { .. }) => {
+                Actions::Discrete(&a[first..first + n])
+            }
+            _ => panic!("actions of another kind than the action space {space:?}"),
+        }
+    }
+
+    fn get(&self, space: ActionSpace, i: usize) -> Action<'a> {
+        match self.range(space, i, 1) {
+            Actions::Continuous(a) => Action::Continuous(a),
+            Actions::Discrete(a) => Action::Discrete(a[0]),
+        }
+    }
+}
+
+/// Where a batch writes what one step gave; each slice has one entry (or row) a world.
+pub struct StepOut<'a> {
+    /// The observation to act on next: of the new episode where one ended. `[n, observation]`.
+    pub observations: &'a mut [f32],
+    pub rewards: &'a mut [f32],
+    pub ends: &'a mut [End],
+    /// The last observation of the old episode, written only where one ended.
+    /// `[n, observation]`.
+    pub final_observations: &'a mut [f32],
+}
+
+/// A snapshot did not fit.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    #[error("the environment snapshot cannot be read: {0}")]
+    Decode(#[from] rmp_serde::decode::Error),
+    #[error("the environment snapshot holds {found} worlds, this batch {expected}")]
+    Size { found: usize, expected: usize },
+}
+
+/// A batch of worlds behind one dynamic dispatch a step.
+pub trait Batch: Send {
+    fn len(&self) -> usize;
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Steps every world once, starting the next episode where one ends.
+    fn step(&mut self, actions: Actions<'_>, out: StepOut<'_>, ended: &mut Vec<Episode>);
+    /// Writes the current observations, `[n, observation]`.
+    fn sense(&self, observations: &mut [f32]);
+    /// Every world, level counter and running statistic as bytes.
+    fn snapshot(&self) -> Vec<u8>;
+    /// Continues exactly where [`Batch::snapshot`] was taken.
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError>;
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(bound = "")]
+struct Slot<E: Env> {
+    world: E,
+    level: Level,
+    /// Episodes that this environment began before the current one.
+    episode: u64,
+    total_reward: f32,
+    length: u32,
+    ever_solved: bool,
+}
+
+/// Worlds `first .. first + n` of a larger set of `of` environments.
+pub struct Worlds<E: Env> {
+    options: E::Options,
+    spec: Spec,
+    levels: LevelSet,
+    first: u32,
+    of: u32,
+    slots: Vec<Slot<E>>,
+}
+
+impl<E: Env> Worlds<E> {
+    pub fn new(options: &E::Options, levels: LevelSet, first: u32, n: u32, of: u32) -> Self {
+        let slots = (first..first + n)
+            .map(|environment| Self::begin(options, &levels, environment, of, 0))
+            .collect();
+        Self {
+            options: options.clone(),
+            spec: E::spec(options),
+            levels,
+            first,
+            of,
+            slots,
+        }
+    }
+
+    fn begin(
+        options: &E::Options,
+        levels: &LevelSet,
+        environment: u32,
+        of: u32,
+        episode: u64,
+    ) -> Slot<E> {
+        let level = levels.level(environment, of, episode);
+        Slot {
+            world: E::reset(options, level),
+            level,
+            episode,
+            total_reward: 0.0,
+            length: 0,
+            ever_solved: false,
+        }
+    }
+
+    /// The worlds themselves, for measures that look behind the observation.
+    pub fn worlds(&self) -> impl Iterator<Item = &E> {
+        self.slots.iter().map(|slot| &slot.world)
+    }
+}
+
+impl<E: Env> Batch for Worlds<E> {
+    fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    fn step(&mut self, actions: Actions<'_>, out: StepOut<'_>, ended: &mut Vec<Episode>) {
+        let width = self.spec.observation;
+        for (i, slot) in self.slots.iter_mut().enumerate() {
+            let step = slot.world.step(actions.get(self.spec.action, i));
+            slot.total_reward += step.reward;
+            slot.length += 1;
+            slot.ever_solved |= step.solved;
+            out.rewards[i] = step.reward;
+            out.ends[i] = step.end;
+            let row = i * width..(i + 1) * width;
+            if step.end != End::Running {
+                slot.world.sense(&mut out.final_observations[row.clone()]);
+                let environment = self.first + i as u32;
+                ended.push(Episode {
+                    environment,
+                    level: slot.level,
+                    total_reward: slot.total_reward,
+                    length: slot.length,
+                    end: step.end,
+                    solved: step.solved,
+                    ever_solved: slot.ever_solved,
+                });
+                let next = slot.episode + 1;
+                *slot = Self::begin(&self.options, &self.levels, environment, self.of, next);
+            }
+            slot.world.sense(&mut out.observations[row]);
+        }
+    }
+
+    fn sense(&self, observations: &mut [f32]) {
+        let rows = observations.chunks_exact_mut(self.spec.observation);
+        for (slot, row) in self.slots.iter().zip(rows) {
+            slot.world.sense(row);
+        }
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        rmp_serde::to_vec(&self.slots).expect("worlds are plain values that always serialise")
+    }
+
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
+        let slots: Vec<Slot<E>> = rmp_serde::from_slice(snapshot)?;
+        if slots.len() != self.slots.len() {
+            return Err(SnapshotError::Size {
+                found: slots.len(),
+                expected: self.slots.len(),
+            });
+        }
+        self.slots = slots;
+        Ok(())
+    }
+}

@@ -1,0 +1,470 @@
+//! The brush maze of Section 4 and Figure 2 of the paper: a corridor, a spine, five tines.
+//!
+//! The paper publishes neither geometry nor code; what it does fix (five goals, a context scalar
+//! in the goal's fifth of (0, 1], actions that set the velocity, an approximated negative geodesic
+//! distance as reward, horizon 150) is kept, the rest is documented in docs/maze.md.
+
+use crate::{Action, ActionSpace, End, Env, Level, OptionError, Spec, Step, rng::Stream};
+use serde::{Deserialize, Serialize};
+
+/// Number of goals, tines and variations.
+pub const GOALS: usize = 5;
+/// Half the width of the corridor and of every tine.
+pub const HALF_WIDTH: f32 = 0.5;
+/// Length of a tine, from the spine to its end wall.
+pub const TINE_LENGTH: f32 = 5.0;
+/// Width of the spine in x.
+pub const SPINE_WIDTH: f32 = 1.0;
+/// Distance of a goal from the end wall of its tine.
+const GOAL_FROM_WALL: f32 = 0.5;
+/// The reward is the negative distance divided by this.
+const REWARD_SCALE: f32 = 20.0;
+/// Where an episode starts, before noise.
+const START: [f32; 2] = [0.5, 0.0];
+
+/// How the distance to the goal is measured for the reward.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Distance {
+    /// |dx| + |dy|: exact but for the walls between tines. The paper's "approximated" distance.
+    #[default]
+    Approximate,
+    /// The length of the shortest path.
+    Exact,
+}
+
+/// Settings of the maze.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Length of the corridor; longer means a longer phase in which the context is useless.
+    pub corridor_length: f32,
+    /// Distance between the centre lines of neighbouring tines.
+    pub tine_spacing: f32,
+    /// The observed context is this times c.
+    pub context_scale: f32,
+    /// The distance in the reward.
+    pub reward: Distance,
+    /// Steps of an episode.
+    pub horizon: u32,
+    /// Distance covered in one step by an action of 1, for each axis.
+    pub speed: f32,
+    /// The start is displaced by up to this, uniformly, in each axis.
+    pub start_noise: f32,
+    /// An episode that ends within this distance of its goal counts as solved. At the default the
+    /// whole end wall of the right tine counts.
+    pub success_radius: f32,
+    /// Observe positions as fractions of the maze and velocities as fractions of the speed.
+    pub normalise_observations: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            corridor_length: 10.0,
+            tine_spacing: 2.0,
+            context_scale: 1.0,
+            reward: Distance::Approximate,
+            horizon: 150,
+            speed: 0.25,
+            start_noise: 0.1,
+            success_radius: 0.75,
+            normalise_observations: false,
+        }
+    }
+}
+
+impl Options {
+    /// x where the spine ends and the tines begin.
+    pub fn tines_start(&self) -> f32 {
+        self.corridor_length + SPINE_WIDTH
+    }
+
+    /// x of the end walls of the tines: the rightmost free x.
+    pub fn tines_end(&self) -> f32 {
+        self.tines_start() + TINE_LENGTH
+    }
+
+    /// y of the centre line of tine `goal`, in `0..5` from the top.
+    pub fn tine_y(&self, goal: usize) -> f32 {
+        (2.0 - goal as f32) * self.tine_spacing
+    }
+
+    /// The highest free y, reached in the spine and the outer tines.
+    pub fn top(&self) -> f32 {
+        2.0 * self.tine_spacing + HALF_WIDTH
+    }
+
+    /// The goal at the end of tine `goal`.
+    pub fn goal(&self, goal: usize) -> [f32; 2] {
+        [self.tines_end() - GOAL_FROM_WALL, self.tine_y(goal)]
+    }
+
+    /// The tine whose band of y holds `y`, walls included.
+    fn band(&self, y: f32) -> Option<usize> {
+        (0..GOALS).find(|&k| (y - self.tine_y(k)).abs() <= HALF_WIDTH)
+    }
+
+    /// The tine that a free position lies in; `None` in the corridor and the spine.
+    pub fn tine_at(&self, [x, y]: [f32; 2]) -> Option<usize> {
+        if x > self.tines_start() {
+            self.band(y)
+        } else {
+            None
+        }
+    }
+
+    /// Whether a position is in free space, walls included.
+    pub fn is_free(&self, [x, y]: [f32; 2]) -> bool {
+        if x < 0.0 || x > self.tines_end() {
+            false
+        } else if x < self.corridor_length {
+            y.abs() <= HALF_WIDTH
+        } else if x <= self.tines_start() {
+            y.abs() <= self.top()
+        } else {
+            self.band(y).is_some()
+        }
+    }
+
+    /// The free interval of x through a free position.
+    fn free_x(&self, [x, y]: [f32; 2]) -> (f32, f32) {
+        let in_corridor_band = y.abs() <= HALF_WIDTH;
+        let low = if in_corridor_band {
+            0.0
+        } else {
+            self.corridor_length
+        };
+        // Left of the spine only the corridor's own band is free, and it runs into tine 2.
+        let to_end = if x < self.corridor_length {
+            in_corridor_band
+        } else {
+            self.band(y).is_some()
+        };
+        (
+            low,
+            if to_end {
+                self.tines_end()
+            } else {
+                self.tines_start()
+            },
+        )
+    }
+
+    /// The free interval of y through a free position.
+    fn free_y(&self, [x, y]: [f32; 2]) -> (f32, f32) {
+        if x < self.corridor_length {
+            (-HALF_WIDTH, HALF_WIDTH)
+        } else if x <= self.tines_start() {
+            (-self.top(), self.top())
+        } else {
+            let centre = self.tine_y(
+                self.band(y)
+                    .expect("a free position right of the spine lies in a tine"),
+            );
+            (centre - HALF_WIDTH, centre + HALF_WIDTH)
+        }
+    }
+
+    /// Moves a free position: first along x, then along y, stopping at the walls.
+    pub fn slide(&self, [x, y]: [f32; 2], [dx, dy]: [f32; 2]) -> [f32; 2] {
+        let (low, high) = self.free_x([x, y]);
+        let x = (x + dx).clamp(low, high);
+        let (low, high) = self.free_y([x, y]);
+        [x, (y + dy).clamp(low, high)]
+    }
+
+    /// |dx| + |dy| to a goal.
+    pub fn approximate_distance(&self, [x, y]: [f32; 2], goal: usize) -> f32 {
+        let [gx, gy] = self.goal(goal);
+        (gx - x).abs() + (gy - y).abs()
+    }
+
+    /// Length of the shortest path from a free position to a goal.
+    ///
+    /// Free space is a chain of rectangles joined by vertical gates, so the shortest path is a
+    /// taut string that bends only at gate ends; there are at most two gates.
+    pub fn geodesic_distance(&self, from: [f32; 2], goal: usize) -> f32 {
+        let to = self.goal(goal);
+        let mouth = |k: usize| {
+            (
+                self.tines_start(),
+                self.tine_y(k) - HALF_WIDTH,
+                self.tine_y(k) + HALF_WIDTH,
+            )
+        };
+        match self.tine_at(from) {
+            Some(tine) if tine == goal => distance(from, to),
+            Some(tine) => {
+                // Out of one tine and into another, bending at the ends that face each other.
+                let facing =
+                    |(x, low, high): (f32, f32, f32), up: bool| [x, if up { high } else { low }];
+                let up = goal < tine;
+                let (a, b) = (facing(mouth(tine), up), facing(mouth(goal), !up));
+                distance(from, a) + distance(a, b) + distance(b, to)
+            }
+            None if from[0] >= self.corridor_length => taut(from, to, &[mouth(goal)]),
+            None => taut(
+                from,
+                to,
+                &[(self.corridor_length, -HALF_WIDTH, HALF_WIDTH), mouth(goal)],
+            ),
+        }
+    }
+}
+
+fn distance(a: [f32; 2], b: [f32; 2]) -> f32 {
+    (a[0] - b[0]).hypot(a[1] - b[1])
+}
+
+/// The shortest polyline from `from` to `to` through vertical gates (x, low, high) of growing x.
+fn taut(from: [f32; 2], to: [f32; 2], gates: &[(f32, f32, f32)]) -> f32 {
+    let Some((&(x, low, high), rest)) = gates.split_first() else {
+        return distance(from, to);
+    };
+    let bent = [low, high]
+        .map(|y| distance(from, [x, y]) + taut([x, y], to, rest))
+        .into_iter()
+        .fold(f32::INFINITY, f32::min);
+    // Skipping the bend at this gate is allowed if the next leg passes it; the leg ends at `to`
+    // or at an end of a later gate.
+    let passes = |end: [f32; 2]| {
+        let run = end[0] - from[0];
+        let y = if run > 0.0 {
+            from[1] + (end[1] - from[1]) * (x - from[0]) / run
+        } else {
+            from[1]
+        };
+        (low..=high).contains(&y)
+    };
+    let mut best = bent;
+    if passes(to) && taut_straight(from, to, rest) {
+        best = best.min(distance(from, to));
+    }
+    if let [(next_x, next_low, next_high)] = *rest {
+        for corner in [[next_x, next_low], [next_x, next_high]] {
+            if passes(corner) {
+                best = best.min(distance(from, corner) + distance(corner, to));
+            }
+        }
+    }
+    best
+}
+
+fn taut_straight(from: [f32; 2], to: [f32; 2], gates: &[(f32, f32, f32)]) -> bool {
+    gates.iter().all(|&(x, low, high)| {
+        let y = from[1] + (to[1] - from[1]) * (x - from[0]) / (to[0] - from[0]);
+        (low..=high).contains(&y)
+    })
+}
+
+/// The context of goal `goal`: `fraction` in (0, 1] is the place within its fifth of (0, 1].
+pub fn context(goal: usize, fraction: f32) -> f32 {
+    (goal as f32 + fraction) / GOALS as f32
+}
+
+/// The goal that a context in (0, 1] stands for, in `0..5`: the paper's i - 1 = ceil(5c) - 1.
+pub fn goal_of_context(context: f32) -> usize {
+    ((context * GOALS as f32).ceil() as usize).clamp(1, GOALS) - 1
+}
+
+/// One maze with its agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Maze {
+    options: Options,
+    goal: u8,
+    context: f32,
+    position: [f32; 2],
+    /// The displacement of the last step.
+    velocity: [f32; 2],
+    time: u32,
+}
+
+impl Maze {
+    /// Index of the goal, in `0..5` from the top.
+    pub fn goal(&self) -> usize {
+        usize::from(self.goal)
+    }
+
+    pub fn position(&self) -> [f32; 2] {
+        self.position
+    }
+
+    /// Places the agent, for measurements at chosen states. `position` must be free.
+    pub fn place(&mut self, position: [f32; 2], velocity: [f32; 2]) {
+        assert!(
+            self.options.is_free(position),
+            "{position:?} is inside a wall"
+        );
+        (self.position, self.velocity) = (position, velocity);
+    }
+
+    /// Replaces the context alone, for counterfactuals: the goal of the reward stays.
+    pub fn set_context(&mut self, context: f32) {
+        self.context = context;
+    }
+
+    fn distance_to_goal(&self) -> f32 {
+        match self.options.reward {
+            Distance::Approximate => self
+                .options
+                .approximate_distance(self.position, self.goal()),
+            Distance::Exact => self.options.geodesic_distance(self.position, self.goal()),
+        }
+    }
+}
+
+impl Env for Maze {
+    type Options = Options;
+
+    fn validate(options: &Options) -> Result<(), OptionError> {
+        let check = |ok: bool, key: &'static str, value: String, allowed: &'static str| {
+            if ok {
+                Ok(())
+            } else {
+                Err(OptionError {
+                    key,
+                    value,
+                    allowed,
+                })
+            }
+        };
+        let o = options;
+        let within = |v: f32, low: f32, high: f32| (low..=high).contains(&v);
+        check(
+            within(o.corridor_length, 2.0, 1000.0),
+            "corridor_length",
+            o.corridor_length.to_string(),
+            "from 2 to 1000",
+        )?;
+        check(
+            within(o.tine_spacing, 1.05, 100.0),
+            "tine_spacing",
+            o.tine_spacing.to_string(),
+            "from 1.05 (tines are 1 wide) to 100",
+        )?;
+        check(
+            within(o.context_scale, 0.0, 1e6),
+            "context_scale",
+            o.context_scale.to_string(),
+            "from 0 to 1e6",
+        )?;
+        check(
+            (1..=1_000_000).contains(&o.horizon),
+            "horizon",
+            o.horizon.to_string(),
+            "from 1 to 1000000",
+        )?;
+        check(
+            o.speed > 0.0 && o.speed <= 10.0,
+            "speed",
+            o.speed.to_string(),
+            "above 0, up to 10",
+        )?;
+        check(
+            within(o.start_noise, 0.0, 0.5),
+            "start_noise",
+            o.start_noise.to_string(),
+            "from 0 to 0.5 (the corridor's half width)",
+        )?;
+        check(
+            o.success_radius > 0.0 && o.success_radius <= 5.0,
+            "success_radius",
+            o.success_radius.to_string(),
+            "above 0, up to 5 (a tine's length)",
+        )
+    }
+
+    fn spec(options: &Options) -> Spec {
+        let farthest = options.tines_end() + TINE_LENGTH + 2.0 * options.top();
+        Spec {
+            observation: 5,
+            action: ActionSpace::Continuous { dim: 2 },
+            variations: GOALS as u32,
+            horizon: options.horizon,
+            reward_range: (-farthest / REWARD_SCALE, 0.0),
+        }
+    }
+
+    fn reset(options: &Options, level: Level) -> Self {
+        let stream = Stream::new(level.seed, "maze");
+        let [u, dx, dy, _] = stream.uniform(0, 0);
+        // Multiples of 2^-16 keep every context inside its own fifth after rounding.
+        let fraction = ((u * 65536.0).floor() / 65536.0).max(1.0 / 65536.0);
+        let noise = |u: f32| options.start_noise * (2.0 * u - 1.0);
+        let goal = level.variation as usize;
+        assert!(
+            goal < GOALS,
+            "variation {goal} of the maze, which has {GOALS}"
+        );
+        Self {
+            options: *options,
+            goal: goal as u8,
+            context: context(goal, fraction),
+            position: [START[0] + noise(dx), START[1] + noise(dy)],
+            velocity: [0.0; 2],
+            time: 0,
+        }
+    }
+
+    fn step(&mut self, action: Action<'_>) -> Step {
+        let Action::Continuous(&[ax, ay]) = action else {
+            panic!("the maze takes two real numbers, not {action:?}");
+        };
+        let push = |a: f32| self.options.speed * a.clamp(-1.0, 1.0);
+        let before = self.position;
+        self.position = self.options.slide(before, [push(ax), push(ay)]);
+        self.velocity = [self.position[0] - before[0], self.position[1] - before[1]];
+        self.time += 1;
+        let goal = self.options.goal(self.goal());
+        Step {
+            reward: -self.distance_to_goal() / REWARD_SCALE,
+            end: if self.time < self.options.horizon {
+                End::Running
+            } else {
+                End::Truncated
+            },
+            solved: distance(self.position, goal) <= self.options.success_radius,
+        }
+    }
+
+    fn sense(&self, out: &mut [f32]) {
+        let o = &self.options;
+        let (length, height, speed) = if o.normalise_observations {
+            (o.tines_end(), o.top(), o.speed)
+        } else {
+            (1.0, 1.0, 1.0)
+        };
+        out.copy_from_slice(&[
+            self.position[0] / length,
+            self.position[1] / height,
+            self.velocity[0] / speed,
+            self.velocity[1] / speed,
+            self.context * o.context_scale,
+        ]);
+    }
+}
+
+/// A scripted policy that knows the maze: heads for the end of tine `tine` and stays there.
+pub fn head_for(maze: &Maze, tine: usize) -> [f32; 2] {
+    let o = &maze.options;
+    let [x, y] = maze.position;
+    let [goal_x, goal_y] = o.goal(tine);
+    let toward = |from: f32, to: f32| ((to - from) / o.speed).clamp(-1.0, 1.0);
+    let in_line = (y - goal_y).abs() <= HALF_WIDTH;
+    match o.tine_at(maze.position) {
+        Some(here) if here == tine => [toward(x, goal_x), toward(y, goal_y)],
+        Some(_) => [-1.0, 0.0],
+        None if x < o.corridor_length => [1.0, toward(y, 0.0)],
+        None if in_line => [toward(x, goal_x), toward(y, goal_y)],
+        // Reach the middle of the spine, then its tine; sliding does both at once.
+        None => [
+            toward(x, o.corridor_length + SPINE_WIDTH / 2.0),
+            toward(y, goal_y),
+        ],
+    }
+}
+
+#[cfg(test)]
+#[path = "maze_tests.rs"]
+mod tests;

@@ -1,0 +1,102 @@
+//! Every environment by name: one line each.
+
+use crate::{
+    Env, OptionError, Spec,
+    batch::{Batch, Worlds},
+    check,
+    levels::LevelSet,
+    maze::Maze,
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// The environments of gslab, in the order in which they are listed.
+pub const ENVIRONMENTS: &[Entry] = &[Entry::of::<Maze>(
+    "maze",
+    "the paper's brush maze: a corridor, five tines, a goal told by a context scalar",
+)];
+
+/// An environment as the registry knows it.
+pub struct Entry {
+    pub name: &'static str,
+    pub about: &'static str,
+    default_options: fn() -> toml::Table,
+    build: fn(&toml::Table) -> Result<Box<dyn Family>, BuildError>,
+}
+
+/// Options that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error("{0}")]
+    Option(#[from] OptionError),
+    #[error("{}", .0.message())]
+    Parse(#[from] toml::de::Error),
+}
+
+impl Entry {
+    const fn of<E: Env>(name: &'static str, about: &'static str) -> Self {
+        Self {
+            name,
+            about,
+            default_options: || to_table(&E::Options::default()),
+            build: |table| {
+                let options: E::Options = from_table(table)?;
+                E::validate(&options)?;
+                Ok(Box::new(Configured::<E> {
+                    spec: E::spec(&options),
+                    options,
+                }))
+            },
+        }
+    }
+
+    /// Every option with its default.
+    pub fn default_options(&self) -> toml::Table {
+        (self.default_options)()
+    }
+
+    /// The environment with the given options; missing ones take their defaults.
+    pub fn build(&self, options: &toml::Table) -> Result<Box<dyn Family>, BuildError> {
+        (self.build)(options)
+    }
+}
+
+/// Looks an environment up by name.
+pub fn find(name: &str) -> Option<&'static Entry> {
+    ENVIRONMENTS.iter().find(|entry| entry.name == name)
+}
+
+/// An environment with its options fixed: makes batches of worlds.
+pub trait Family: Send + Sync {
+    fn spec(&self) -> &Spec;
+    /// Worlds `first .. first + n` of a set of `of`, at the start of their first episodes.
+    fn batch(&self, levels: LevelSet, first: u32, n: u32, of: u32) -> Box<dyn Batch>;
+    /// Tries every property of [`check`] on this environment.
+    fn check(&self, seed: u64) -> Vec<check::Finding>;
+}
+
+struct Configured<E: Env> {
+    options: E::Options,
+    spec: Spec,
+}
+
+impl<E: Env> Family for Configured<E> {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn batch(&self, levels: LevelSet, first: u32, n: u32, of: u32) -> Box<dyn Batch> {
+        Box::new(Worlds::<E>::new(&self.options, levels, first, n, of))
+    }
+
+    fn check(&self, seed: u64) -> Vec<check::Finding> {
+        check::check::<E>(&self.options, seed)
+    }
+}
+
+fn to_table<T: Serialize>(value: &T) -> toml::Table {
+    toml::Table::try_from(value).expect("options are plain settings that always serialise")
+}
+
+fn from_table<T: DeserializeOwned>(table: &toml::Table) -> Result<T, toml::de::Error> {
+    table.clone().try_into()
+}
