@@ -67,8 +67,9 @@ pub struct StepOut<'a> {
 pub enum SnapshotError {
     #[error("the environment snapshot cannot be read: {0}")]
     Decode(#[from] rmp_serde::decode::Error),
-    #[error("the environment snapshot holds {found} worlds, this batch {expected}")]
-    Size { found: usize, expected: usize },
+    /// Each is (first environment, environments in all, worlds of this batch).
+    #[error("the environment snapshot is of another batch: {found:?} instead of {expected:?}")]
+    Size { found: (u32, u32, usize), expected: (u32, u32, usize) },
 }
 
 /// A batch of worlds behind one dynamic dispatch a step.
@@ -114,14 +115,7 @@ impl<E: Env> Worlds<E> {
         let slots = (first..first + n)
             .map(|environment| Self::begin(options, &levels, environment, of, 0))
             .collect();
-        Self {
-            options: options.clone(),
-            spec: E::spec(options),
-            levels,
-            first,
-            of,
-            slots,
-        }
+        Self { options: options.clone(), spec: E::spec(options), levels, first, of, slots }
     }
 
     fn begin(
@@ -190,16 +184,15 @@ impl<E: Env> Batch for Worlds<E> {
     }
 
     fn snapshot(&self) -> Vec<u8> {
-        rmp_serde::to_vec(&self.slots).expect("worlds are plain values that always serialise")
+        rmp_serde::to_vec(&(self.first, self.of, &self.slots))
+            .expect("worlds are plain values that always serialise")
     }
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
-        let slots: Vec<Slot<E>> = rmp_serde::from_slice(snapshot)?;
-        if slots.len() != self.slots.len() {
-            return Err(SnapshotError::Size {
-                found: slots.len(),
-                expected: self.slots.len(),
-            });
+        let (first, of, slots): (u32, u32, Vec<Slot<E>>) = rmp_serde::from_slice(snapshot)?;
+        let (found, expected) = ((first, of, slots.len()), (self.first, self.of, self.len()));
+        if found != expected {
+            return Err(SnapshotError::Size { found, expected });
         }
         self.slots = slots;
         Ok(())

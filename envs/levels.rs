@@ -31,11 +31,7 @@ impl LevelSet {
         if variations.is_empty() {
             return Err(EmptyLevelSet);
         }
-        Ok(Self {
-            variations,
-            order,
-            seed,
-        })
+        Ok(Self { variations, order, seed })
     }
 
     pub fn variations(&self) -> &[u32] {
@@ -49,7 +45,7 @@ impl LevelSet {
         let [pick, low, high, _] = stream.bits(environment, episode);
         let n = self.variations.len() as u64;
         let index = match self.order {
-            Order::Uniform => u64::from(pick) * n >> 32,
+            Order::Uniform => (u64::from(pick) * n) >> 32,
             Order::Cycle => (episode * u64::from(environments) + u64::from(environment)) % n,
         };
         Level {
@@ -71,11 +67,7 @@ mod tests {
             counts[set.level(2, 8, episode).variation as usize] += 1;
         }
         assert_eq!(counts[0] + counts[2], 0);
-        assert!(
-            [1, 3, 4]
-                .iter()
-                .all(|&v| (2800..3200).contains(&counts[v as usize]))
-        );
+        assert!([1, 3, 4].iter().all(|&v| (2800..3200).contains(&counts[v as usize])));
     }
 
     #[test]

@@ -13,8 +13,6 @@ pub const GOALS: usize = 5;
 pub const HALF_WIDTH: f32 = 0.5;
 /// Length of a tine, from the spine to its end wall.
 pub const TINE_LENGTH: f32 = 5.0;
-/// Width of the spine in x.
-pub const SPINE_WIDTH: f32 = 1.0;
 /// Distance of a goal from the end wall of its tine.
 const GOAL_FROM_WALL: f32 = 0.5;
 /// The reward is the negative distance divided by this.
@@ -39,6 +37,8 @@ pub enum Distance {
 pub struct Options {
     /// Length of the corridor; longer means a longer phase in which the context is useless.
     pub corridor_length: f32,
+    /// Width of the spine, in x; wider means more time in which to turn.
+    pub spine_width: f32,
     /// Distance between the centre lines of neighbouring tines.
     pub tine_spacing: f32,
     /// The observed context is this times c.
@@ -62,6 +62,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             corridor_length: 10.0,
+            spine_width: 1.0,
             tine_spacing: 2.0,
             context_scale: 1.0,
             reward: Distance::Approximate,
@@ -77,7 +78,7 @@ impl Default for Options {
 impl Options {
     /// x where the spine ends and the tines begin.
     pub fn tines_start(&self) -> f32 {
-        self.corridor_length + SPINE_WIDTH
+        self.corridor_length + self.spine_width
     }
 
     /// x of the end walls of the tines: the rightmost free x.
@@ -102,16 +103,16 @@ impl Options {
 
     /// The tine whose band of y holds `y`, walls included.
     fn band(&self, y: f32) -> Option<usize> {
-        (0..GOALS).find(|&k| (y - self.tine_y(k)).abs() <= HALF_WIDTH)
+        // The very bounds that `free_y` clamps to, so that a wall touched is still inside.
+        (0..GOALS).find(|&k| {
+            let centre = self.tine_y(k);
+            (centre - HALF_WIDTH..=centre + HALF_WIDTH).contains(&y)
+        })
     }
 
     /// The tine that a free position lies in; `None` in the corridor and the spine.
     pub fn tine_at(&self, [x, y]: [f32; 2]) -> Option<usize> {
-        if x > self.tines_start() {
-            self.band(y)
-        } else {
-            None
-        }
+        if x > self.tines_start() { self.band(y) } else { None }
     }
 
     /// Whether a position is in free space, walls included.
@@ -130,25 +131,11 @@ impl Options {
     /// The free interval of x through a free position.
     fn free_x(&self, [x, y]: [f32; 2]) -> (f32, f32) {
         let in_corridor_band = y.abs() <= HALF_WIDTH;
-        let low = if in_corridor_band {
-            0.0
-        } else {
-            self.corridor_length
-        };
+        let low = if in_corridor_band { 0.0 } else { self.corridor_length };
         // Left of the spine only the corridor's own band is free, and it runs into tine 2.
-        let to_end = if x < self.corridor_length {
-            in_corridor_band
-        } else {
-            self.band(y).is_some()
-        };
-        (
-            low,
-            if to_end {
-                self.tines_end()
-            } else {
-                self.tines_start()
-            },
-        )
+        let to_end =
+            if x < self.corridor_length { in_corridor_band } else { self.band(y).is_some() };
+        (low, if to_end { self.tines_end() } else { self.tines_start() })
     }
 
     /// The free interval of y through a free position.
@@ -158,10 +145,8 @@ impl Options {
         } else if x <= self.tines_start() {
             (-self.top(), self.top())
         } else {
-            let centre = self.tine_y(
-                self.band(y)
-                    .expect("a free position right of the spine lies in a tine"),
-            );
+            let centre = self
+                .tine_y(self.band(y).expect("a free position right of the spine lies in a tine"));
             (centre - HALF_WIDTH, centre + HALF_WIDTH)
         }
     }
@@ -187,11 +172,7 @@ impl Options {
     pub fn geodesic_distance(&self, from: [f32; 2], goal: usize) -> f32 {
         let to = self.goal(goal);
         let mouth = |k: usize| {
-            (
-                self.tines_start(),
-                self.tine_y(k) - HALF_WIDTH,
-                self.tine_y(k) + HALF_WIDTH,
-            )
+            (self.tines_start(), self.tine_y(k) - HALF_WIDTH, self.tine_y(k) + HALF_WIDTH)
         };
         match self.tine_at(from) {
             Some(tine) if tine == goal => distance(from, to),
@@ -204,11 +185,7 @@ impl Options {
                 distance(from, a) + distance(a, b) + distance(b, to)
             }
             None if from[0] >= self.corridor_length => taut(from, to, &[mouth(goal)]),
-            None => taut(
-                from,
-                to,
-                &[(self.corridor_length, -HALF_WIDTH, HALF_WIDTH), mouth(goal)],
-            ),
+            None => taut(from, to, &[(self.corridor_length, -HALF_WIDTH, HALF_WIDTH), mouth(goal)]),
         }
     }
 }
@@ -230,11 +207,8 @@ fn taut(from: [f32; 2], to: [f32; 2], gates: &[(f32, f32, f32)]) -> f32 {
     // or at an end of a later gate.
     let passes = |end: [f32; 2]| {
         let run = end[0] - from[0];
-        let y = if run > 0.0 {
-            from[1] + (end[1] - from[1]) * (x - from[0]) / run
-        } else {
-            from[1]
-        };
+        let y =
+            if run > 0.0 { from[1] + (end[1] - from[1]) * (x - from[0]) / run } else { from[1] };
         (low..=high).contains(&y)
     };
     let mut best = bent;
@@ -292,10 +266,7 @@ impl Maze {
 
     /// Places the agent, for measurements at chosen states. `position` must be free.
     pub fn place(&mut self, position: [f32; 2], velocity: [f32; 2]) {
-        assert!(
-            self.options.is_free(position),
-            "{position:?} is inside a wall"
-        );
+        assert!(self.options.is_free(position), "{position:?} is inside a wall");
         (self.position, self.velocity) = (position, velocity);
     }
 
@@ -306,9 +277,7 @@ impl Maze {
 
     fn distance_to_goal(&self) -> f32 {
         match self.options.reward {
-            Distance::Approximate => self
-                .options
-                .approximate_distance(self.position, self.goal()),
+            Distance::Approximate => self.options.approximate_distance(self.position, self.goal()),
             Distance::Exact => self.options.geodesic_distance(self.position, self.goal()),
         }
     }
@@ -319,15 +288,7 @@ impl Env for Maze {
 
     fn validate(options: &Options) -> Result<(), OptionError> {
         let check = |ok: bool, key: &'static str, value: String, allowed: &'static str| {
-            if ok {
-                Ok(())
-            } else {
-                Err(OptionError {
-                    key,
-                    value,
-                    allowed,
-                })
-            }
+            if ok { Ok(()) } else { Err(OptionError { key, value, allowed }) }
         };
         let o = options;
         let within = |v: f32, low: f32, high: f32| (low..=high).contains(&v);
@@ -336,6 +297,12 @@ impl Env for Maze {
             "corridor_length",
             o.corridor_length.to_string(),
             "from 2 to 1000",
+        )?;
+        check(
+            within(o.spine_width, 0.1, 100.0),
+            "spine_width",
+            o.spine_width.to_string(),
+            "from 0.1 to 100",
         )?;
         check(
             within(o.tine_spacing, 1.05, 100.0),
@@ -355,12 +322,7 @@ impl Env for Maze {
             o.horizon.to_string(),
             "from 1 to 1000000",
         )?;
-        check(
-            o.speed > 0.0 && o.speed <= 10.0,
-            "speed",
-            o.speed.to_string(),
-            "above 0, up to 10",
-        )?;
+        check(o.speed > 0.0 && o.speed <= 10.0, "speed", o.speed.to_string(), "above 0, up to 10")?;
         check(
             within(o.start_noise, 0.0, 0.5),
             "start_noise",
@@ -393,10 +355,7 @@ impl Env for Maze {
         let fraction = ((u * 65536.0).floor() / 65536.0).max(1.0 / 65536.0);
         let noise = |u: f32| options.start_noise * (2.0 * u - 1.0);
         let goal = level.variation as usize;
-        assert!(
-            goal < GOALS,
-            "variation {goal} of the maze, which has {GOALS}"
-        );
+        assert!(goal < GOALS, "variation {goal} of the maze, which has {GOALS}");
         Self {
             options: *options,
             goal: goal as u8,
@@ -419,11 +378,7 @@ impl Env for Maze {
         let goal = self.options.goal(self.goal());
         Step {
             reward: -self.distance_to_goal() / REWARD_SCALE,
-            end: if self.time < self.options.horizon {
-                End::Running
-            } else {
-                End::Truncated
-            },
+            end: if self.time < self.options.horizon { End::Running } else { End::Truncated },
             solved: distance(self.position, goal) <= self.options.success_radius,
         }
     }
@@ -458,10 +413,7 @@ pub fn head_for(maze: &Maze, tine: usize) -> [f32; 2] {
         None if x < o.corridor_length => [1.0, toward(y, 0.0)],
         None if in_line => [toward(x, goal_x), toward(y, goal_y)],
         // Reach the middle of the spine, then its tine; sliding does both at once.
-        None => [
-            toward(x, o.corridor_length + SPINE_WIDTH / 2.0),
-            toward(y, goal_y),
-        ],
+        None => [toward(x, o.corridor_length + o.spine_width / 2.0), toward(y, goal_y)],
     }
 }
 

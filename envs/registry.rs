@@ -41,10 +41,7 @@ impl Entry {
             build: |table| {
                 let options: E::Options = from_table(table)?;
                 E::validate(&options)?;
-                Ok(Box::new(Configured::<E> {
-                    spec: E::spec(&options),
-                    options,
-                }))
+                Ok(Box::new(Configured::<E> { spec: E::spec(&options), options }))
             },
         }
     }

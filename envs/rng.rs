@@ -15,10 +15,7 @@ pub fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
             (a >> 32) as u32 ^ counter[3] ^ key[1],
             a as u32,
         ];
-        key = [
-            key[0].wrapping_add(0x9E37_79B9),
-            key[1].wrapping_add(0xBB67_AE85),
-        ];
+        key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
     }
     counter
 }
@@ -33,10 +30,7 @@ pub struct Stream {
 impl Stream {
     /// `purpose` names what the numbers are for; streams of different purposes are independent.
     pub fn new(seed: u64, purpose: &str) -> Self {
-        Self {
-            key: [seed as u32, (seed >> 32) as u32],
-            purpose: fnv1a(purpose),
-        }
+        Self { key: [seed as u32, (seed >> 32) as u32], purpose: fnv1a(purpose) }
     }
 
     /// 128 random bits at a position.
@@ -70,7 +64,7 @@ impl Stream {
 
     /// A whole number in `0..n`, with a bias below n / 2^32. `n` must not be 0.
     pub fn below(&self, lane: u32, index: u64, n: u32) -> u32 {
-        (u64::from(self.bits(lane, index)[0]) * u64::from(n) >> 32) as u32
+        ((u64::from(self.bits(lane, index)[0]) * u64::from(n)) >> 32) as u32
     }
 
     /// A permutation of `0..n` (Fisher and Yates); `round` selects which.
@@ -97,9 +91,7 @@ fn unit(bits: u32) -> f32 {
 
 /// The FNV-1a hash (Fowler, Noll, Vo), 32 bits: stable across platforms and versions.
 fn fnv1a(text: &str) -> u32 {
-    text.bytes().fold(0x811C_9DC5, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    })
+    text.bytes().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]
@@ -109,10 +101,7 @@ mod tests {
     /// Known answers of Random123 (`kat_vectors`, philox4x32-10).
     #[test]
     fn philox_known_answers() {
-        assert_eq!(
-            philox([0; 4], [0; 2]),
-            [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]
-        );
+        assert_eq!(philox([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
         assert_eq!(
             philox([u32::MAX; 4], [u32::MAX; 2]),
             [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]
@@ -129,10 +118,8 @@ mod tests {
     #[test]
     fn normals_have_mean_zero_and_variance_one() {
         let stream = Stream::new(7, "test");
-        let draws: Vec<f64> = (0..50_000)
-            .flat_map(|i| stream.normal(0, i))
-            .map(f64::from)
-            .collect();
+        let draws: Vec<f64> =
+            (0..50_000).flat_map(|i| stream.normal(0, i)).map(f64::from).collect();
         let n = draws.len() as f64;
         let mean = draws.iter().sum::<f64>() / n;
         let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
@@ -165,9 +152,6 @@ mod tests {
         for i in 0..50_000 {
             counts[stream.below(0, i, 5) as usize] += 1;
         }
-        assert!(
-            counts.iter().all(|&c| (9_500..10_500).contains(&c)),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|&c| (9_500..10_500).contains(&c)), "{counts:?}");
     }
 }

@@ -1,0 +1,161 @@
+use super::Machine;
+use crate::{
+    error::{Error, Result},
+    gsl::{
+        algorithm1::Plateau,
+        evaluate::{Acting, Evaluation, evaluate},
+    },
+    learn::actor_critic::Weights,
+    run::{
+        directory,
+        file::load,
+        phase::{CHECKPOINT, Checkpoint, FINAL},
+    },
+};
+use clap::{Args, ValueEnum};
+use gslab_envs::rng::derive_seed;
+use serde::Serialize;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+#[derive(Args)]
+pub struct Eval {
+    /// Directory of a run
+    run: PathBuf,
+    /// Which policy: `final`, `plateau`, or a phase of the run such as `specialist-2` (its best
+    /// checkpoint)
+    #[arg(long, value_name = "NAME", default_value = "final")]
+    policy: String,
+    /// Episodes of every variation
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    episodes: u64,
+    /// How to act
+    #[arg(long, value_enum, default_value_t = ActingChoice::Sampled)]
+    acting: ActingChoice,
+    /// Seed of the levels and the noise
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ActingChoice {
+    Mean,
+    Sampled,
+}
+
+#[derive(Serialize)]
+struct Measured {
+    /// Name of the seed's directory.
+    seed: String,
+    evaluation: Evaluation,
+}
+
+impl Eval {
+    pub fn run(self) -> Result<ExitCode> {
+        let (_, config) = directory::read(&self.run)?;
+        let (device, _) = self.machine.start()?;
+        let family = config.family()?;
+        let variations: Vec<u32> = (0..family.spec().variations).collect();
+        let acting = match self.acting {
+            ActingChoice::Mean => Acting::Mean,
+            ActingChoice::Sampled => Acting::Sampled,
+        };
+        let mut measured = Vec::new();
+        for dir in seeds(&self.run)? {
+            let mut network = device.actor_critic(weights(&dir, &self.policy)?);
+            let seed = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let evaluation = evaluate(
+                &*family,
+                &mut *network,
+                &variations,
+                self.episodes as usize,
+                acting,
+                derive_seed(self.seed, "eval"),
+            );
+            self.machine.output.say(&table(&seed, &evaluation));
+            measured.push(Measured { seed, evaluation });
+        }
+        self.machine.output.json(&measured)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The directories of a run's seeds, in the order of the seeds.
+fn seeds(run: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(run).map_err(crate::run::file::FileError::io("read", run))?;
+    let mut found: Vec<(u64, PathBuf)> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let number = entry.file_name().to_str()?.strip_prefix("seed-")?.parse().ok()?;
+            Some((number, entry.path()))
+        })
+        .collect();
+    found.sort();
+    if found.is_empty() {
+        let run = run.display();
+        return Err(Error::Usage(format!(
+            "{run} has no trained policy yet: go on with `gslab resume {run}`"
+        )));
+    }
+    Ok(found.into_iter().map(|(_, path)| path).collect())
+}
+
+fn weights(dir: &Path, policy: &str) -> Result<Weights> {
+    let file = match policy {
+        "final" => dir.join(FINAL),
+        "plateau" => dir.join("plateau.bin"),
+        phase => dir.join(phase).join(CHECKPOINT),
+    };
+    if !file.is_file() {
+        return Err(Error::Usage(format!(
+            "--policy {policy}: {} does not exist; there are: {}",
+            file.display(),
+            policies(dir).join(", ")
+        )));
+    }
+    Ok(match policy {
+        "final" => load(&file)?,
+        "plateau" => load::<Plateau>(&file)?.weights,
+        _ => load::<Checkpoint>(&file)?.best_weights().clone(),
+    })
+}
+
+/// The policies that a seed's directory holds.
+fn policies(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.path().join(CHECKPOINT).is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    for (name, file) in [("final", FINAL), ("plateau", "plateau.bin")] {
+        if dir.join(file).is_file() {
+            names.push(name.into());
+        }
+    }
+    names.sort();
+    names
+}
+
+fn table(seed: &str, evaluation: &Evaluation) -> String {
+    let mut text = format!("{seed}\n  variation  episodes  mean return  success  ever solved\n");
+    for s in &evaluation.scores {
+        text += &format!(
+            "  {:>9}  {:>8}  {:>11.2}  {:>7.3}  {:>11.3}\n",
+            s.variation, s.episodes, s.mean_return, s.success, s.ever_solved
+        );
+    }
+    text + &format!(
+        "  {:>9}  {:>8}  {:>11.2}  {:>7.3}",
+        "mean",
+        "",
+        evaluation.mean_return(),
+        evaluation.success()
+    )
+}

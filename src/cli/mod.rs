@@ -1,0 +1,153 @@
+//! The command line: one file a command.
+
+mod check;
+mod config;
+mod doctor;
+mod envs;
+mod eval;
+mod gsl;
+mod reproduce;
+mod resume;
+mod task;
+mod train;
+
+use crate::{
+    device::{self, Device, DeviceChoice},
+    error::{Error, Result},
+    run::{file::write_atomic, interrupt, progress::Progress},
+};
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+use std::{path::PathBuf, process::ExitCode};
+
+/// Benchmark suite for Generalist-Specialist Learning.
+#[derive(Parser)]
+#[command(name = "gslab", version, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run an experiment of the paper from nothing to its figure and report
+    Reproduce(reproduce::Reproduce),
+    /// Train one policy with PPO on every variation of an environment
+    Train(train::Train),
+    /// Run Generalist-Specialist Learning (Algorithm 1)
+    Gsl(gsl::Gsl),
+    /// Measure a trained policy on every variation
+    Eval(eval::Eval),
+    /// Go on with a run that was stopped, killed or cut off
+    Resume(resume::Resume),
+    /// List the environments
+    Envs(envs::Envs),
+    /// Try every property that an environment promises
+    Check(check::Check),
+    /// Show presets: the paper's tables as settings
+    Config(config::Config),
+    /// Say what this machine offers: device, adapter, threads, memory, versions
+    Doctor(doctor::Doctor),
+}
+
+/// Runs a command. The exit code is 0, or 1 where a check found something.
+///
+/// # Errors
+/// Whatever ended the command early; [`Error::exit_code`] is the program's.
+pub fn run(arguments: Arguments) -> Result<ExitCode> {
+    match arguments.command {
+        Command::Reproduce(command) => command.run(),
+        Command::Train(command) => command.run(),
+        Command::Gsl(command) => command.run(),
+        Command::Eval(command) => command.run(),
+        Command::Resume(command) => command.run(),
+        Command::Envs(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Config(command) => command.run(),
+        Command::Doctor(command) => command.run(),
+    }
+}
+
+/// Flags of every command that computes.
+#[derive(Args, Clone)]
+struct Machine {
+    /// Where to train
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+    /// Worker threads [default: one for each core]. Results do not depend on it
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Flags of every command.
+#[derive(Args, Clone)]
+struct Output {
+    /// No progress on the terminal
+    #[arg(long)]
+    quiet: bool,
+    /// Write the result to this file as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+impl Machine {
+    /// Starts the worker threads and opens the device.
+    fn start(&self) -> Result<(Device, Progress)> {
+        let threads = match self.threads {
+            Some(n @ (0 | 4097..)) => {
+                return Err(Error::Usage(format!(
+                    "--threads {n}: must be from 1 to 4096; leave it out for one for each core"
+                )));
+            }
+            Some(n) => n,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            // A thread that waits takes up other work on top: phases may lie upon phases.
+            .stack_size(64 << 20)
+            .build_global()
+            .map_err(|e| Error::Usage(format!("--threads {threads}: {e}")))?;
+        interrupt::install();
+        Ok((device::open(self.device)?, Progress::new(self.output.quiet)))
+    }
+}
+
+impl Output {
+    /// Writes the JSON file, if one is wanted.
+    fn json<T: Serialize>(&self, value: &T) -> Result<()> {
+        let Some(path) = &self.json else { return Ok(()) };
+        let mut text = serde_json::to_string_pretty(value)
+            .expect("results are plain data that always serialise");
+        text.push('\n');
+        Ok(write_atomic(path, text.as_bytes())?)
+    }
+
+    /// Prints to standard output unless it is to be quiet.
+    fn say(&self, text: &str) {
+        if !self.quiet {
+            println!("{text}");
+        }
+    }
+}
+
+/// Flags of every command that begins a run.
+#[derive(Args, Clone)]
+struct NewRun {
+    /// Directory for the run; must not exist [default: the first free runs/NAME-N]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// First seed
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Number of seeds, one after another
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    seeds: u64,
+    /// Change a setting; `gslab config show` lists them. May be given again
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    #[command(flatten)]
+    machine: Machine,
+}

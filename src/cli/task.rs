@@ -1,0 +1,176 @@
+//! What runs do, whether they begin or go on.
+
+use super::{Machine, NewRun};
+use crate::{
+    error::{Error, Result},
+    experiments::maze::{self, figure, report, result::MazeResult},
+    gsl::{
+        algorithm1::Algorithm1,
+        evaluate::{Evaluation, evaluate},
+    },
+    learn::actor_critic::Weights,
+    run::{
+        config::{self, Config},
+        directory::{RunDirectory, Task},
+        file::{store, write_atomic},
+        phase::{Context, FINAL, Flow, Phase},
+    },
+};
+use gslab_envs::rng::derive_seed;
+use serde::Serialize;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Settings of a preset, of an environment's defaults, or of a TOML file, by name or path.
+pub fn settings(source: &str, settings: &[String]) -> Result<Config> {
+    if config::PRESETS.iter().any(|p| p.name == source) {
+        return Ok(Config::from_preset(source, settings)?);
+    }
+    if gslab_envs::registry::find(source).is_some() {
+        let text = format!("environment = \"{source}\"");
+        return Ok(Config::parse(&text, source, settings)?);
+    }
+    let path = Path::new(source);
+    if path.is_file() {
+        let text =
+            fs::read_to_string(path).map_err(crate::run::file::FileError::io("read", path))?;
+        return Ok(Config::parse(&text, source, settings)?);
+    }
+    Err(config::preset(source).err().map_or_else(
+        || Error::Usage(format!("`{source}` is neither a preset nor a file")),
+        Error::from,
+    ))
+}
+
+/// Begins a run.
+pub fn begin(new: &NewRun, name: &str, task: &Task, config: &Config) -> Result<()> {
+    let (device, progress) = new.machine.start()?;
+    let directory = RunDirectory::create(&out(new, name), task, config)?;
+    let family = config.family()?;
+    let context =
+        Context { run: directory.path(), config, family: &*family, device: &device, progress };
+    perform(&context, task, &new.machine)
+}
+
+/// Goes on with a run.
+pub fn resume(path: &Path, machine: &Machine) -> Result<()> {
+    let (directory, task, config) = RunDirectory::open(path)?;
+    let (device, progress) = machine.start()?;
+    let family = config.family()?;
+    let context = Context {
+        run: directory.path(),
+        config: &config,
+        family: &*family,
+        device: &device,
+        progress,
+    };
+    perform(&context, &task, machine)
+}
+
+/// The wanted directory, or the first of `runs/NAME-1`, `runs/NAME-2` … that does not exist.
+fn out(new: &NewRun, name: &str) -> PathBuf {
+    new.out.clone().unwrap_or_else(|| {
+        (1u32..)
+            .map(|n| Path::new("runs").join(format!("{name}-{n}")))
+            .find(|path| !path.exists())
+            .expect("there are more numbers than directories")
+    })
+}
+
+fn perform(context: &Context<'_>, task: &Task, machine: &Machine) -> Result<()> {
+    let result = match *task {
+        Task::Train { first_seed, seeds } => {
+            each_seed(context, machine, first_seed, seeds, |dir, seed| train(context, dir, seed))
+        }
+        Task::Gsl { first_seed, seeds } => {
+            each_seed(context, machine, first_seed, seeds, |dir, seed| {
+                let label = if seeds > 1 { format!("seed {seed}: ") } else { String::new() };
+                let algorithm = Algorithm1 { context, dir, seed, label };
+                Ok(algorithm.run(|_, _| Ok(()))?.0.weights)
+            })
+        }
+        Task::ReproduceMaze { first_seed, seeds } => {
+            let result = maze::reproduce(context, first_seed, seeds)?;
+            write_maze(context, &result)?;
+            machine.output.json(&result)?;
+            machine.output.say(&report::summary_table(&result));
+            machine.output.say(&format!("report: {}", context.run.join("report.html").display()));
+            Ok(())
+        }
+    };
+    context.progress.say(&context.progress.throughput());
+    result
+}
+
+fn write_maze(context: &Context<'_>, result: &MazeResult) -> Result<()> {
+    let options = context
+        .config
+        .env
+        .clone()
+        .try_into()
+        .map_err(|e: toml::de::Error| Error::Usage(format!("env: {}", e.message())))?;
+    let json =
+        serde_json::to_string_pretty(result).expect("results are plain data that always serialise");
+    write_atomic(&context.run.join("result.json"), json.as_bytes())?;
+    let drawing = |e: &dyn std::fmt::Display| Error::Figure(e.to_string());
+    figure::save(context.run, result, &options).map_err(|e| drawing(&e))?;
+    report::write_report(context.run, result, &context.config.to_toml()).map_err(|e| drawing(&e))
+}
+
+/// One seed's measured policy.
+#[derive(Serialize)]
+struct SeedScore {
+    seed: u64,
+    evaluation: Evaluation,
+}
+
+fn each_seed(
+    context: &Context<'_>,
+    machine: &Machine,
+    first_seed: u64,
+    seeds: u64,
+    train: impl Fn(&Path, u64) -> Result<Weights>,
+) -> Result<()> {
+    let mut scores = Vec::new();
+    for seed in first_seed..first_seed + seeds {
+        let dir = context.run.join(format!("seed-{seed}"));
+        let weights = train(&dir, seed)?;
+        store(&dir.join(FINAL), &weights)?;
+        let settings = &context.config.evaluation;
+        let evaluation = evaluate(
+            context.family,
+            &mut *context.network(weights),
+            &context.variations(),
+            settings.episodes,
+            settings.acting,
+            derive_seed(seed, "final"),
+        );
+        machine.output.say(&format!(
+            "seed {seed}: mean return {:.2}, success {:.3}",
+            evaluation.mean_return(),
+            evaluation.success()
+        ));
+        scores.push(SeedScore { seed, evaluation });
+    }
+    machine.output.json(&scores)
+}
+
+fn train(context: &Context<'_>, dir: &Path, seed: u64) -> Result<Weights> {
+    let config = context.config;
+    let phase = Phase {
+        name: format!("seed {seed}"),
+        dir: dir.join("train"),
+        seed: derive_seed(seed, "generalist"),
+        variations: context.variations(),
+        weights: Weights::new(
+            &config.architecture(context.family)?,
+            derive_seed(seed, "generalist"),
+        ),
+        demonstrations: None,
+        keep_best: false,
+    };
+    let iterations = config.iterations(config.total_samples);
+    Ok(phase.run(context, iterations, &mut |_, _| Ok(Flow::Continue))?.weights)
+}

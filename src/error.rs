@@ -1,0 +1,61 @@
+//! Everything that can end a command early, and the exit code that says so.
+
+use crate::{
+    device::DeviceError,
+    run::{config::ConfigError, directory::DirectoryError, file::FileError, metrics},
+};
+use gslab_envs::batch::SnapshotError;
+use std::path::PathBuf;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a command ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Metrics(#[from] metrics::Error),
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    #[error("{0}")]
+    Usage(String),
+    #[error(
+        "{path} was made for {found}, the settings ask for {expected}: \
+         resume with the settings it was made with",
+        path = .path.display()
+    )]
+    OtherNetwork { path: PathBuf, found: String, expected: String },
+    #[error(
+        "{phase}, iteration {iteration}: {what} is not a finite number, so training stopped. \
+         The last good checkpoint is {checkpoint}",
+        checkpoint = .checkpoint.display()
+    )]
+    NotFinite { phase: String, iteration: u64, what: &'static str, checkpoint: PathBuf },
+    #[error(
+        "no episode of {phase} had a return above {threshold} in {tried} samples: \
+         lower gsl.demonstration_threshold, or train the specialists longer"
+    )]
+    NoDemonstrations { phase: String, threshold: f64, tried: u64 },
+    #[error("figure: {0}")]
+    Figure(String),
+    #[error("stopped as asked; go on with `gslab resume {}`", .0.display())]
+    Interrupted(PathBuf),
+}
+
+impl Error {
+    /// 2 for what the user can mend, 130 after Ctrl-C or SIGTERM, 1 for a fault while training.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Interrupted(_) => 130,
+            Self::NotFinite { .. } | Self::NoDemonstrations { .. } | Self::Figure(_) => 1,
+            _ => 2,
+        }
+    }
+}

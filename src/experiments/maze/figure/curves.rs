@@ -1,0 +1,339 @@
+//! Figure 2 of the paper: success and reward over the samples that the method consumed.
+
+use crate::{
+    experiments::maze::result::{MazeResult, Point, SeedResult},
+    plot::{
+        self, Area, BLUE, Drawn, FAINT, Figure, GREEN, INK, MUTED, VERMILLION, centred, line, text,
+        upright,
+    },
+};
+use plotters::{
+    chart::ChartContext, coord::types::RangedCoordf64, element::DashedPathElement, prelude::*,
+};
+use std::ops::Range;
+
+const SIZE: (u32, u32) = (1600, 1170);
+const LEGEND_HEIGHT: u32 = 64;
+const UPPER_HEIGHT: u32 = 620;
+/// Running mean, in iterations.
+const SMOOTHING: usize = 5;
+/// Points of a drawn line.
+const RESOLUTION: usize = 240;
+
+/// The training curves of all seeds.
+///
+/// Seeds reach the plateau at different times. The generalist is averaged at equal samples;
+/// specialists and phase II are averaged at equal samples since their own start, and drawn from
+/// the mean of these starts. Averaging all of it at equal samples would mix specialists of one
+/// seed with phase II of another.
+pub struct Curves {
+    seeds: usize,
+    specialists: usize,
+    /// Millions of samples at which H fired, for each seed.
+    plateaus: Vec<f64>,
+    plateau: f64,
+    phase2: f64,
+    end: f64,
+    success: Panel,
+    reward: Panel,
+}
+
+/// What one measure looks like over training.
+struct Panel {
+    generalist: Vec<Spread>,
+    specialists: Vec<Spread>,
+    finetuned: Vec<Spread>,
+}
+
+/// Mean and range over seeds at x, in millions of samples.
+#[derive(Clone, Copy)]
+struct Spread {
+    x: f64,
+    mean: f64,
+    low: f64,
+    high: f64,
+}
+
+/// (millions of samples, value), by growing samples.
+type Line = Vec<(f64, f64)>;
+
+impl Curves {
+    pub fn new(result: &MazeResult) -> Self {
+        let seeds = &result.seeds;
+        let plateaus: Vec<f64> = seeds.iter().map(plateau).collect();
+        let starts: Vec<f64> = seeds
+            .iter()
+            .map(|seed| {
+                seed.finetuned.first().map_or(seed.total_samples as f64, |p| p.samples) / 1e6
+            })
+            .collect();
+        let (plateau, phase2) = (mean(&plateaus), mean(&starts));
+        let panel = |measure: fn(&Point) -> f64| {
+            let generalist: Vec<Line> =
+                seeds.iter().map(|s| smooth(&s.generalist, measure)).collect();
+            let specialists = seeds.iter().zip(&plateaus).map(|(seed, start)| {
+                let curves: Vec<Line> =
+                    seed.specialists.iter().map(|c| smooth(c, measure)).collect();
+                let average = spread(&curves).into_iter().map(|s| (s.x + plateau - start, s.mean));
+                average.collect::<Line>()
+            });
+            let finetuned = seeds.iter().zip(&starts).map(|(seed, start)| {
+                let curve = smooth(&seed.finetuned, measure).into_iter();
+                curve.map(|(x, y)| (x + phase2 - start, y)).collect::<Line>()
+            });
+            Panel {
+                specialists: spread(&specialists.collect::<Vec<_>>()),
+                finetuned: spread(&finetuned.collect::<Vec<_>>()),
+                generalist: spread(&generalist),
+            }
+        };
+        let (success, reward) = (panel(|p| p.success), panel(|p| p.mean_reward));
+        let end = success.lines().into_iter().flatten().map(|s| s.x).fold(0.01, f64::max);
+        Self {
+            seeds: seeds.len(),
+            specialists: seeds.iter().map(|s| s.specialists.len()).max().unwrap_or(0),
+            plateau,
+            phase2,
+            plateaus,
+            end,
+            success,
+            reward,
+        }
+    }
+
+    /// What the figure shows, as a sentence or two for the reader.
+    pub fn caption(&self) -> String {
+        let seeds = match self.seeds {
+            1 => "One seed.".to_owned(),
+            n => format!(
+                "Lines are means and bands the range over {n} seeds. Seeds reach the plateau at \
+                 different times (teeth on the axes; H is their mean): specialists and phase II \
+                 are averaged at equal samples since their own start and drawn from the mean start."
+            ),
+        };
+        format!(
+            "Training curves over all samples that the method consumed, as in Figure 2 of the \
+             paper. {n} specialists train side by side, so one sample of each advances x by {n}. \
+             At H the plateau criterion fired. {seeds} Smoothed lightly (running mean of \
+             {SMOOTHING} iterations); actions are sampled, so success lies below that of the \
+             policy's mean.",
+            n = self.specialists
+        )
+    }
+
+    fn draw_panel<DB: DrawingBackend>(
+        &self,
+        area: &Area<DB>,
+        panel: &Panel,
+        y: Range<f64>,
+        axis: &Axis,
+    ) -> Drawn<DB> {
+        let mut chart = ChartBuilder::on(area)
+            .margin_top(axis.above)
+            .margin_right(40)
+            .x_label_area_size(if axis.last { 84 } else { 24 })
+            .y_label_area_size(130)
+            .build_cartesian_2d(0.0..self.end, y.clone())?;
+        let mut mesh = chart.configure_mesh();
+        mesh.disable_x_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(line(FAINT, 2))
+            .axis_style(line(MUTED, 2))
+            .x_labels(11)
+            .y_labels(6)
+            .label_style(text(26, INK));
+        let y_label = |v: &f64| plot::number(*v, axis.decimals);
+        let x_label = |v: &f64| if axis.last { plot::number(*v, 1) } else { String::new() };
+        mesh.y_label_formatter(&y_label).x_label_formatter(&x_label);
+        if axis.last {
+            mesh.x_desc("samples consumed by the whole method (millions)");
+        }
+        mesh.axis_desc_style(centred(28, INK)).draw()?;
+        let middle = chart.plotting_area().get_y_axis_pixel_range();
+        let top = area.get_base_pixel().1;
+        let middle = (middle.start + middle.end) / 2 - top;
+        area.draw(&Text::new(axis.title, (34, middle), upright(28, INK)))?;
+
+        for x in [self.plateau, self.phase2] {
+            let mark = [(x, y.start), (x, y.end)];
+            chart.draw_series(DashedLineSeries::new(mark, 4, 8, line(MUTED, 2)))?;
+        }
+        self.draw_plateaus(&mut chart, &y)?;
+        for (line, color) in panel.lines().into_iter().zip([BLUE, VERMILLION, GREEN]) {
+            if self.seeds > 1 {
+                let high = line.iter().map(|s| (s.x, s.high.clamp(y.start, y.end)));
+                let low = line.iter().rev().map(|s| (s.x, s.low.clamp(y.start, y.end)));
+                let outline: Vec<_> = high.chain(low).collect();
+                chart.draw_series([Polygon::new(outline, color.mix(0.18))])?;
+            }
+        }
+        let until = |end: f64| panel.generalist.iter().filter(move |s| s.x <= end);
+        let from = |start: f64| panel.generalist.iter().filter(move |s| s.x >= start);
+        let points = |s: &Spread| (s.x, s.mean);
+        let continued: Line = from(self.plateau).map(points).collect();
+        chart.draw_series(DashedLineSeries::new(continued, 14, 9, line(BLUE, 4)))?;
+        let drawn = [
+            (until(self.plateau).map(points).collect::<Line>(), BLUE),
+            (panel.specialists.iter().map(points).collect(), VERMILLION),
+            (panel.finetuned.iter().map(points).collect(), GREEN),
+        ];
+        for (points, color) in drawn {
+            chart.draw_series(LineSeries::new(points, line(color, 4)))?;
+        }
+        Ok(())
+    }
+
+    /// A tooth on the axis for every seed's plateau.
+    fn draw_plateaus<DB: DrawingBackend>(
+        &self,
+        chart: &mut ChartContext<'_, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>,
+        y: &Range<f64>,
+    ) -> Drawn<DB> {
+        let foot = |&x: &f64| {
+            let tooth = vec![(0, 0), (-8, -18), (8, -18)];
+            EmptyElement::at((x, y.start)) + Polygon::new(tooth, MUTED.filled())
+        };
+        chart.draw_series(self.plateaus.iter().map(foot))?;
+        Ok(())
+    }
+
+    /// What the colours mean, and above the plot the names of the phases.
+    fn draw_legend<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
+        let specialists = format!("mean of {} specialists", self.specialists);
+        let entries = [
+            ("generalist", BLUE, false),
+            ("generalist, continued", BLUE, true),
+            (&specialists, VERMILLION, false),
+            ("generalist, phase II", GREEN, false),
+        ];
+        let style = text(26, INK);
+        let y = LEGEND_HEIGHT as i32 / 2 + 6;
+        let mut x = 130;
+        for (name, color, dashed) in entries {
+            let stroke = [(x, y), (x + 56, y)];
+            if dashed {
+                area.draw(&DashedPathElement::new(stroke, 14, 9, line(color, 4)))?;
+            } else {
+                area.draw(&PathElement::new(stroke, line(color, 4)))?;
+            }
+            area.draw(&Text::new(name, (x + 70, y), style.clone()))?;
+            x += 70 + plot::width(area, name, &style)? + 44;
+        }
+        Ok(())
+    }
+
+    fn draw_phases<DB: DrawingBackend>(&self, area: &Area<DB>, above: i32) -> Drawn<DB> {
+        let plot_width = f64::from(SIZE.0 - 130 - 40);
+        let at = |x: f64| 130 + (x / self.end * plot_width).round() as i32;
+        let phases = [
+            ("phase I", 0.0, self.plateau),
+            ("specialists", self.plateau, self.phase2),
+            ("phase II", self.phase2, self.end),
+        ];
+        for (name, start, end) in phases {
+            let place = (at((start + end) / 2.0), above / 2);
+            if plot::width(area, name, &text(24, MUTED))? < at(end) - at(start) {
+                area.draw(&Text::new(name, place, centred(24, MUTED)))?;
+            }
+        }
+        area.draw(&Text::new("H", (at(self.plateau), above / 2), centred(26, INK)))
+    }
+}
+
+impl Figure for Curves {
+    fn size(&self) -> (u32, u32) {
+        SIZE
+    }
+
+    fn draw<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
+        if self.seeds == 0 {
+            let middle = (SIZE.0 as i32 / 2, SIZE.1 as i32 / 2);
+            return area.draw(&Text::new("no seeds", middle, centred(32, MUTED)));
+        }
+        let (legend, rest) = area.split_vertically(LEGEND_HEIGHT);
+        let (upper, lower) = rest.split_vertically(UPPER_HEIGHT);
+        self.draw_legend(&legend)?;
+        let success = Axis { title: "success rate", decimals: 1, above: 48, last: false };
+        self.draw_panel(&upper, &self.success, 0.0..1.03, &success)?;
+        self.draw_phases(&upper, success.above as i32)?;
+        let lowest = self.reward.lines().into_iter().flatten().map(|s| s.low).fold(-0.1, f64::min);
+        let reward = Axis { title: "mean reward per step", decimals: 1, above: 16, last: true };
+        self.draw_panel(&lower, &self.reward, 1.05 * lowest..0.0, &reward)
+    }
+}
+
+/// How a panel's frame is labelled.
+struct Axis {
+    title: &'static str,
+    decimals: usize,
+    /// Pixels kept free above the plot.
+    above: u32,
+    /// Whether the samples are written below it.
+    last: bool,
+}
+
+impl Panel {
+    fn lines(&self) -> [&Vec<Spread>; 3] {
+        [&self.generalist, &self.specialists, &self.finetuned]
+    }
+}
+
+/// Millions of samples at which the method took a seed's generalist.
+fn plateau(seed: &SeedResult) -> f64 {
+    let used = seed.plateau_iteration.min(seed.generalist.len() as u64) as usize;
+    seed.generalist[..used].last().map_or(0.0, |point| point.samples / 1e6)
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+/// Running mean of the finite values, over fewer of them at the ends.
+fn smooth(points: &[Point], measure: fn(&Point) -> f64) -> Line {
+    let raw: Line = points
+        .iter()
+        .map(|point| (point.samples / 1e6, measure(point)))
+        .filter(|(_, value)| value.is_finite())
+        .collect();
+    let around = |i: usize| {
+        let reach = (SMOOTHING / 2).min(i).min(raw.len() - 1 - i);
+        let window = &raw[i - reach..=i + reach];
+        window.iter().map(|(_, value)| value).sum::<f64>() / window.len() as f64
+    };
+    (0..raw.len()).map(|i| (raw[i].0, around(i))).collect()
+}
+
+/// Mean and range of the lines wherever at least half of them have a value.
+fn spread(lines: &[Line]) -> Vec<Spread> {
+    let starts = lines.iter().filter_map(|line| line.first());
+    let ends = lines.iter().filter_map(|line| line.last());
+    let start = starts.map(|p| p.0).fold(f64::INFINITY, f64::min);
+    let end = ends.map(|p| p.0).fold(f64::NEG_INFINITY, f64::max);
+    let at = |i: usize| {
+        let x = start + (end - start) * i as f64 / (RESOLUTION - 1) as f64;
+        let values: Vec<f64> = lines.iter().filter_map(|line| value_at(line, x)).collect();
+        (!values.is_empty() && 2 * values.len() >= lines.len()).then(|| Spread {
+            x,
+            mean: mean(&values),
+            low: values.iter().copied().fold(f64::INFINITY, f64::min),
+            high: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        })
+    };
+    (0..RESOLUTION).filter_map(at).collect()
+}
+
+/// Linear interpolation; `None` outside the line.
+fn value_at(line: &Line, x: f64) -> Option<f64> {
+    // Rounding must not lose the grid's last point.
+    let slack = 1e-9;
+    let (first, last) = (line.first()?, line.last()?);
+    if x < first.0 - slack || x > last.0 + slack {
+        return None;
+    }
+    let after = line.partition_point(|p| p.0 < x).clamp(1, line.len().max(2) - 1);
+    let (Some(a), Some(b)) = (line.get(after - 1), line.get(after)) else {
+        return Some(first.1);
+    };
+    let share = ((x - a.0) / (b.0 - a.0)).clamp(0.0, 1.0);
+    Some(a.1 + share * (b.1 - a.1))
+}

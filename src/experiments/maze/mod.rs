@@ -1,0 +1,171 @@
+//! Section 4 of the paper: the brush maze, from nothing to Figure 2.
+
+pub mod figure;
+mod ignorance;
+mod playout;
+pub mod report;
+pub mod result;
+
+use crate::{
+    error::{Error, Result},
+    gsl::{
+        algorithm1::Algorithm1,
+        config::Merge,
+        evaluate::{Acting, evaluate},
+    },
+    learn::actor_critic::{ActorCritic, Weights},
+    run::{
+        config::ConfigError,
+        file::{load, store},
+        metrics::read_csv,
+        phase::{Context, FINAL, Flow},
+    },
+};
+use gslab_envs::{
+    maze::{GOALS, Options},
+    rng::{Stream, derive_seed},
+};
+use playout::{play, reached, worlds};
+use result::{MazeResult, Point, SeedResult, Snapshot};
+use std::path::Path;
+
+/// Episodes of every goal in a measurement.
+const EPISODES: usize = 100;
+/// Episodes of every goal in the picture of trajectories.
+const PICTURED: usize = 4;
+
+/// Runs the experiment for `seeds` seeds from `first_seed` in a run's directory. What an
+/// interrupted run has finished is read, not done again.
+pub fn reproduce(context: &Context<'_>, first_seed: u64, seeds: u64) -> Result<MazeResult> {
+    if context.config.environment != "maze" {
+        return Err(Error::Usage("this experiment is about the environment `maze`".into()));
+    }
+    if context.config.gsl.merge != Merge::Dapg {
+        return Err(Error::Usage(
+            "gsl.merge: must be dapg here; behaviour cloning is measured beside it anyway".into(),
+        ));
+    }
+    let mut results = Vec::new();
+    for seed in first_seed..first_seed + seeds {
+        let dir = context.run.join(format!("seed-{seed}"));
+        let path = dir.join("result.bin");
+        let result = if path.exists() {
+            load(&path)?
+        } else {
+            let label = if seeds > 1 { format!("seed {seed}: ") } else { String::new() };
+            let result = one_seed(context, &dir, seed, label)?;
+            store(&path, &result)?;
+            result
+        };
+        results.push(result);
+    }
+    Ok(MazeResult { seeds: results })
+}
+
+fn one_seed(context: &Context<'_>, dir: &Path, seed: u64, label: String) -> Result<SeedResult> {
+    let algorithm = Algorithm1 { context, dir, seed, label };
+    // The dashed curve: the same generalist, trained on to the samples that the method takes.
+    let (outcome, baseline) = algorithm.run(|_, samples| {
+        let iterations = context.config.iterations(samples);
+        let phase = algorithm.generalist_phase()?;
+        Ok(phase.run(context, iterations, &mut |_, _| Ok(Flow::Continue))?.weights)
+    })?;
+    let cloned = if outcome.good_enough {
+        outcome.plateau.weights.clone()
+    } else {
+        algorithm.clone_behaviour(&outcome.plateau, &outcome.demonstrations)
+    };
+
+    store(&dir.join(FINAL), &outcome.weights)?;
+    let measure = |weights: &Weights| snapshot(context, weights, seed);
+    let per_iteration = context.config.ppo.samples as f64;
+    let at_plateau = outcome.plateau.iterations as f64 * per_iteration;
+    let specialists = outcome.specialists.len() as f64;
+    let curve = |name: &str, start: f64, stretch: f64| curve(&dir.join(name), start, stretch);
+    let specialist_curves = (1..=outcome.specialists.len())
+        .map(|i| curve(&format!("specialist-{i}"), at_plateau, specialists))
+        .collect::<Result<Vec<_>>>()?;
+    let merge_start = outcome.samples as f64
+        - context.config.iterations(context.config.gsl.merge_samples) as f64 * per_iteration;
+    let (finetuned, likelihood, max_advantage) = if outcome.good_enough {
+        Default::default()
+    } else {
+        let table = read_csv(&dir.join("merge").join("metrics.csv"))?;
+        let column = |name| table.column(name).unwrap_or_default();
+        let diagnostics = (column("demonstration_likelihood"), column("max_advantage"));
+        (curve("merge", merge_start, 1.0)?, diagnostics.0, diagnostics.1)
+    };
+    let specialist_success = outcome
+        .specialists
+        .iter()
+        .map(|specialist| {
+            evaluate(
+                context.family,
+                &mut *context.network(specialist.checkpoint.best_weights().clone()),
+                &specialist.variations,
+                EPISODES,
+                Acting::Sampled,
+                derive_seed(seed, "specialist measured"),
+            )
+            .success()
+        })
+        .collect();
+    Ok(SeedResult {
+        seed,
+        plateau_detected: outcome.plateau.detected,
+        plateau_iteration: outcome.plateau.iterations,
+        total_samples: outcome.samples,
+        generalist: curve("generalist", 0.0, 1.0)?,
+        specialists: specialist_curves,
+        finetuned,
+        at_plateau: measure(&outcome.plateau.weights)?,
+        baseline: measure(&baseline)?,
+        final_generalist: measure(&outcome.weights)?,
+        cloned: measure(&cloned)?,
+        specialist_success,
+        demonstration_likelihood: likelihood,
+        max_advantage,
+    })
+}
+
+/// A phase's training curve: its own samples times `stretch`, from `start` on.
+fn curve(dir: &Path, start: f64, stretch: f64) -> Result<Vec<Point>> {
+    let table = read_csv(&dir.join("metrics.csv"))?;
+    let column = |name| table.column(name).unwrap_or_default();
+    let (samples, reward, success) = (column("samples"), column("mean_reward"), column("success"));
+    Ok(samples
+        .iter()
+        .zip(reward.iter().zip(&success))
+        .map(|(&samples, (&mean_reward, &success))| Point {
+            samples: start + stretch * samples,
+            mean_reward,
+            success,
+        })
+        .collect())
+}
+
+fn snapshot(context: &Context<'_>, weights: &Weights, seed: u64) -> Result<Snapshot> {
+    let options: Options =
+        context.config.env.clone().try_into().map_err(|e: toml::de::Error| ConfigError::Parse {
+            place: "env".into(),
+            message: e.message().into(),
+        })?;
+    let mut network = context.network(weights.clone());
+    let network: &mut dyn ActorCritic = &mut *network;
+    let seed = derive_seed(seed, "measured");
+    let noise = Stream::new(seed, "playout noise");
+    let played = play(worlds(&options, EPISODES, seed), network, Acting::Sampled, noise);
+    let mut ended_at = [[0; 6]; GOALS];
+    for trajectory in &played {
+        let last = trajectory.points[trajectory.points.len() - 1];
+        ended_at[trajectory.goal][reached(&options, last).unwrap_or(GOALS)] += 1;
+    }
+    let pictured = played.chunks(EPISODES).flat_map(|goal| goal.iter().take(PICTURED).cloned());
+    let variations = context.variations();
+    let mut measured =
+        |acting| evaluate(context.family, network, &variations, EPISODES, acting, seed);
+    let (mean, sampled) = (measured(Acting::Mean), measured(Acting::Sampled));
+    let ignorance =
+        ignorance::measure(&options, context.family, network, &context.config.ppo, &ended_at, seed);
+    Ok(Snapshot { mean, sampled, ended_at, ignorance, trajectories: pictured.collect() })
+}

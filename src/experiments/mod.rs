@@ -1,0 +1,3 @@
+//! The paper's experiments as commands.
+
+pub mod maze;

@@ -1,0 +1,144 @@
+//! Settings of Algorithm 1.
+
+use super::evaluate::Acting;
+use serde::{Deserialize, Serialize};
+
+/// Where phase II takes up the generalist.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlateauMode {
+    /// Go back to the iteration t at which H held; what was trained beyond it is not charged.
+    /// This is what the paper's figures show.
+    #[default]
+    Retro,
+    /// Go on from the iteration at which H was known to hold, t plus the window, and charge it.
+    Online,
+}
+
+/// How the low-performing variations are dealt to the specialists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Partition {
+    /// In a random order, evenly (the paper's).
+    #[default]
+    Random,
+    /// In the order of their numbers: neighbours share a specialist.
+    Index,
+    /// In the order of the generalist's return, dealt like cards: specialists of equal difficulty.
+    Return,
+}
+
+/// Phase II.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Merge {
+    /// PPO with the demonstrations as an auxiliary term.
+    #[default]
+    Dapg,
+    /// Behaviour cloning: the paper's negative control (Table 3).
+    Bc,
+}
+
+/// What H looks at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlateauScore {
+    #[default]
+    MeanReward,
+    Success,
+}
+
+/// Width of the Gaussian that smooths the curve, from the paper's "kernel size" k.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KernelMeaning {
+    /// k is the whole support: σ = k/8, cut at ±4σ.
+    #[default]
+    Support,
+    /// k is σ, cut at ±4σ.
+    Sigma,
+}
+
+/// Options of Algorithm 1; the names in comments are the paper's. Defaults are Table 5.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// N_s: specialists.
+    pub specialists: usize,
+    /// N_lenv: low-performing variations dealt to the specialists.
+    pub low_variations: usize,
+    /// If above 0: only variations with a success below this are low-performing (Meta-World).
+    pub low_success: f64,
+    pub partition: Partition,
+    /// Samples of each specialist.
+    pub specialist_samples: u64,
+    /// Samples of fine-tuning on the low-performing variations before cloning; 0 for none.
+    pub low_finetune_samples: u64,
+    /// N_D^s over N_s: demonstration samples of each specialist.
+    pub demonstration_samples: u64,
+    /// N_D^g: demonstration samples of the generalist on the other variations.
+    pub generalist_demonstration_samples: u64,
+    /// τ: only episodes with a higher return become demonstrations; -inf keeps all.
+    pub demonstration_threshold: f64,
+    /// H: nothing within this many iterations beats the smoothed score by more than `epsilon`.
+    pub window: usize,
+    pub epsilon: f64,
+    /// H: kernel size of the smoothing.
+    pub kernel: f64,
+    pub kernel_meaning: KernelMeaning,
+    /// H is not evaluated on this share of the budget at either end (Appendix B).
+    pub margin: f64,
+    pub score: PlateauScore,
+    pub plateau: PlateauMode,
+    /// Algorithm 1, lines 3 to 5: stop where the generalist's success is at least this.
+    pub good_enough: f64,
+    pub merge: Merge,
+    /// Samples of phase II.
+    pub merge_samples: u64,
+    /// Whether phase II goes on with the generalist's optimiser state or a fresh one.
+    pub merge_fresh_optimiser: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            specialists: 5,
+            low_variations: 5,
+            low_success: 0.0,
+            partition: Partition::Random,
+            specialist_samples: 500_000,
+            low_finetune_samples: 0,
+            demonstration_samples: 1500,
+            generalist_demonstration_samples: 0,
+            demonstration_threshold: f64::NEG_INFINITY,
+            window: 50,
+            epsilon: 0.01,
+            kernel: 10.0,
+            kernel_meaning: KernelMeaning::Support,
+            margin: 0.15,
+            score: PlateauScore::MeanReward,
+            plateau: PlateauMode::Retro,
+            good_enough: 0.98,
+            merge: Merge::Dapg,
+            merge_samples: 1_000_000,
+            merge_fresh_optimiser: true,
+        }
+    }
+}
+
+/// How policies are measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvaluationConfig {
+    /// Episodes of each variation.
+    pub episodes: usize,
+    pub acting: Acting,
+    /// Iterations between evaluations of a specialist, which decide its best checkpoint.
+    pub every: u64,
+}
+
+impl Default for EvaluationConfig {
+    fn default() -> Self {
+        Self { episodes: 40, acting: Acting::Sampled, every: 5 }
+    }
+}

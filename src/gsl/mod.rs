@@ -1,0 +1,8 @@
+//! Generalist-Specialist Learning.
+
+pub mod algorithm1;
+pub mod config;
+pub mod demos;
+pub mod evaluate;
+pub mod partition;
+pub mod plateau;

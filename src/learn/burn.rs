@@ -1,0 +1,270 @@
+//! The actor-critic as Burn tensors, on any device that Burn drives; what a GPU runs.
+//!
+//! The twin of [`super::cpu`]: same layout, same formulas, gradients by autodiff. A network is
+//! one flat tensor, cut into layers for the forward pass only, so clipping and Adam are a few
+//! kernels over one vector. A step sends its minibatch to the device and reads back the tallies
+//! of all terms, once; everything else stays there.
+//!
+//! Reading from a device that was lost (a driver reset, say) panics.
+
+use super::{
+    actor_critic::{ActorCritic, Weights},
+    adam::{BETA1, BETA2, EPSILON, Moments, Settings},
+    loss::{Head, Tally, Term},
+    mlp::Shape,
+};
+use burn::tensor::{Device, Gradients, Tensor, TensorData, activation::relu};
+use std::ops::Range;
+
+/// Weights and moments on a device.
+pub struct BurnActorCritic {
+    policy: Network,
+    value: Network,
+    log_std_range: (f32, f32),
+    device: Device,
+}
+
+impl BurnActorCritic {
+    pub fn new(weights: Weights, device: &Device) -> Self {
+        let Weights {
+            policy_shape,
+            value_shape,
+            policy,
+            value,
+            policy_moments,
+            value_moments,
+            log_std_range,
+        } = weights;
+        let device = device.clone().without_autodiff();
+        Self {
+            policy: Network::new(policy_shape, policy, policy_moments, &device),
+            value: Network::new(value_shape, value, value_moments, &device),
+            log_std_range,
+            device,
+        }
+    }
+
+    fn network(&self, head: Head) -> &Network {
+        match head {
+            Head::Policy => &self.policy,
+            Head::Value => &self.value,
+        }
+    }
+
+    fn network_mut(&mut self, head: Head) -> &mut Network {
+        match head {
+            Head::Policy => &mut self.policy,
+            Head::Value => &mut self.value,
+        }
+    }
+
+    fn infer(&self, head: Head, observations: &[f32], out: &mut [f32]) {
+        let network = self.network(head);
+        let x = matrix(observations, network.shape.inputs(), &self.device);
+        out.copy_from_slice(&read(network.pieces().forward(x)));
+    }
+
+    /// What [`Weights::keep_log_std_in_range`] does.
+    fn keep_log_std_in_range(&mut self) {
+        let (low, high) = self.log_std_range;
+        let range = self.policy.log_std();
+        let parameters = self.policy.parameters.clone();
+        let log_std = parameters.clone().slice([range.clone()]).clamp(low, high);
+        self.policy.parameters = parameters.slice_assign([range], log_std);
+    }
+}
+
+impl ActorCritic for BurnActorCritic {
+    fn policy_mean(&mut self, observations: &[f32], mean: &mut [f32]) {
+        self.infer(Head::Policy, observations, mean);
+    }
+
+    fn value(&mut self, observations: &[f32], value: &mut [f32]) {
+        self.infer(Head::Value, observations, value);
+    }
+
+    fn log_std(&self) -> Vec<f32> {
+        read(self.policy.parameters.clone().slice([self.policy.log_std()]))
+    }
+
+    fn minimise(&mut self, terms: &[Term<'_>], settings: &Settings) -> Vec<Tally> {
+        let device = self.device.clone().autodiff();
+        let heads = [Head::Policy, Head::Value];
+        let trained = heads.map(|head| {
+            let any = terms.iter().any(|term| term.head == head);
+            any.then(|| self.network(head).pieces().tracked())
+        });
+        let [policy, value] = &trained;
+        let mut objective: Option<Tensor<1>> = None;
+        let tallies: Vec<Vec<Tensor<1>>> = terms
+            .iter()
+            .map(|term| {
+                let (pieces, shape) = match term.head {
+                    Head::Policy => (policy, &self.policy.shape),
+                    Head::Value => (value, &self.value.shape),
+                };
+                let pieces = pieces.as_ref().expect("pieces of every head with a term");
+                let x = matrix(term.observations, shape.inputs(), &device);
+                let log_std = pieces.log_std.clone();
+                let log_std =
+                    log_std.unwrap_or_else(|| Tensor::zeros([1, shape.outputs()], &device));
+                let tally = term.loss.tensor(pieces.forward(x), log_std);
+                let loss = tally[0].clone();
+                objective = Some(match objective.take() {
+                    Some(sum) => sum + loss,
+                    None => loss,
+                });
+                tally.into_iter().map(Tensor::inner).collect()
+            })
+            .collect();
+        let Some(objective) = objective else { return Vec::new() };
+
+        let mut gradients = objective.backward();
+        for (head, pieces) in heads.into_iter().zip(trained) {
+            if let Some(pieces) = pieces {
+                let gradient = pieces.gradient(&mut gradients);
+                self.network_mut(head).descend(gradient, settings);
+            }
+        }
+        self.keep_log_std_in_range();
+
+        let widths: Vec<usize> = tallies.iter().map(Vec::len).collect();
+        let entries = read(Tensor::cat(tallies.into_iter().flatten().collect(), 0));
+        let mut entries = entries.into_iter().map(f64::from);
+        let mut tally = |width| {
+            let mut tally = Tally::default();
+            tally.iter_mut().zip(entries.by_ref().take(width)).for_each(|(t, e)| *t = e);
+            tally
+        };
+        widths.into_iter().map(&mut tally).collect()
+    }
+
+    fn weights(&self) -> Weights {
+        let (policy, policy_moments) = self.policy.read();
+        let (value, value_moments) = self.value.read();
+        Weights {
+            policy_shape: self.policy.shape.clone(),
+            value_shape: self.value.shape.clone(),
+            policy,
+            value,
+            policy_moments,
+            value_moments,
+            log_std_range: self.log_std_range,
+        }
+    }
+}
+
+/// One network; all tensors `[parameters]`, the policy's with log σ at the end.
+struct Network {
+    shape: Shape,
+    parameters: Tensor<1>,
+    first: Tensor<1>,
+    second: Tensor<1>,
+    step: u32,
+}
+
+impl Network {
+    fn new(shape: Shape, parameters: Vec<f32>, moments: Moments, device: &Device) -> Self {
+        let tensor = |values: Vec<f32>| {
+            let n = values.len();
+            Tensor::from_data(TensorData::new(values, [n]), device)
+        };
+        Self {
+            shape,
+            parameters: tensor(parameters),
+            first: tensor(moments.first),
+            second: tensor(moments.second),
+            step: moments.step,
+        }
+    }
+
+    fn read(&self) -> (Vec<f32>, Moments) {
+        let [parameters, first, second] =
+            [&self.parameters, &self.first, &self.second].map(|tensor| read(tensor.clone()));
+        (parameters, Moments { step: self.step, first, second })
+    }
+
+    /// Where log σ lies; nowhere in the value's.
+    fn log_std(&self) -> Range<usize> {
+        self.shape.parameters()..self.parameters.dims()[0]
+    }
+
+    fn pieces(&self) -> Pieces {
+        let cut = |range: Range<usize>, rows| {
+            let columns = range.len() / rows;
+            self.parameters.clone().slice([range]).reshape([rows, columns])
+        };
+        let layers = self.shape.layers().into_iter();
+        let log_std = self.log_std();
+        Pieces {
+            layers: layers.map(|l| (cut(l.weights, l.inputs), cut(l.biases, 1))).collect(),
+            log_std: (!log_std.is_empty()).then(|| cut(log_std, 1)),
+        }
+    }
+
+    /// One step of [`Moments::descend`].
+    fn descend(&mut self, mut gradient: Tensor<1>, settings: &Settings) {
+        self.step += 1;
+        // The norm stays on the device, and with it the clipping.
+        let scales = settings.scales(self.step, 0.0);
+        if settings.max_grad_norm.is_finite() {
+            let norm = gradient.clone().square().sum().sqrt();
+            gradient = gradient / norm.div_scalar(settings.max_grad_norm).clamp_min(1.0);
+        }
+        let square = gradient.clone().square();
+        self.first = self.first.clone() * BETA1 + gradient * (1.0 - BETA1);
+        self.second = self.second.clone() * BETA2 + square * (1.0 - BETA2);
+        let deviation = (self.second.clone() * scales.second).sqrt() + EPSILON;
+        self.parameters = self.parameters.clone() - self.first.clone() * scales.step / deviation;
+    }
+}
+
+/// A network's parameters cut up; the leaves of the autodiff graph.
+struct Pieces {
+    /// Weights `[in, out]` and biases `[1, out]`.
+    layers: Vec<(Tensor<2>, Tensor<2>)>,
+    /// `[1, action]`; the policy's only.
+    log_std: Option<Tensor<2>>,
+}
+
+impl Pieces {
+    /// The same pieces, as tensors whose gradient is asked for.
+    fn tracked(self) -> Self {
+        let track = |tensor: Tensor<2>| tensor.autodiff().require_grad();
+        let layers = self.layers.into_iter().map(|(w, b)| (track(w), track(b))).collect();
+        Self { layers, log_std: self.log_std.map(track) }
+    }
+
+    /// `[rows, outputs]` of `[rows, inputs]`.
+    fn forward(&self, mut x: Tensor<2>) -> Tensor<2> {
+        for (l, (weights, biases)) in self.layers.iter().enumerate() {
+            x = x.matmul(weights.clone()) + biases.clone();
+            if l + 1 < self.layers.len() {
+                x = relu(x);
+            }
+        }
+        x
+    }
+
+    /// The gradient in the layout of the parameters; 0 where the objective does not depend on
+    /// them.
+    fn gradient(&self, gradients: &mut Gradients) -> Tensor<1> {
+        let layers = self.layers.iter().flat_map(|(w, b)| [w, b]);
+        let parts = layers.chain(&self.log_std).map(|piece| {
+            let gradient = piece.grad_remove(gradients);
+            gradient.unwrap_or_else(|| piece.clone().inner().zeros_like()).flatten(0, 1)
+        });
+        Tensor::cat(parts.collect(), 0)
+    }
+}
+
+/// Row-major values as `[rows, columns]`.
+fn matrix(values: &[f32], columns: usize, device: &Device) -> Tensor<2> {
+    let data = TensorData::new(values.to_vec(), [values.len() / columns, columns]);
+    Tensor::from_data(data, device)
+}
+
+/// The numbers of a tensor, waiting for the device to have worked them out.
+fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().expect("tensors here are made of f32")
+}

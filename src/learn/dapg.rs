@@ -1,0 +1,179 @@
+//! PPO augmented with demonstrations, as Section 5.3 of the paper changes DAPG
+//! (Rajeswaran et al. 2018): the likelihood itself instead of its logarithm, no decay.
+//!
+//! L = L_PPO + ω·Â·L¹, L¹ = -mean over demonstrations of π(a|s), Â the largest advantage of the
+//! iteration.
+
+use super::{
+    gaussian::Gaussian,
+    loss::{Head, Loss, Tally, Term},
+    ppo::{self, gather, log_density},
+};
+use burn::tensor::{Tensor, TensorData};
+use gslab_envs::rng::Stream;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// What π(a|s) is for a Gaussian.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Likelihood {
+    /// The density over its own peak, in (0, 1]; the peak is treated as a constant.
+    #[default]
+    Scaled,
+    /// The density, as in the authors' script for Meta-World.
+    Density,
+}
+
+/// Settings of the demonstration term.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// ω, constant over training (Section 5.3).
+    pub weight: f32,
+    /// Demonstrations in each optimiser step.
+    pub minibatch: usize,
+    pub likelihood: Likelihood,
+    /// Entropy coefficient while demonstrations are used.
+    pub entropy_coefficient: f32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            weight: 0.5,
+            minibatch: 2000,
+            likelihood: Likelihood::Scaled,
+            entropy_coefficient: 0.01,
+        }
+    }
+}
+
+/// State-action pairs to imitate.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Demonstrations {
+    /// `[rows, observation]`
+    pub observations: Vec<f32>,
+    /// `[rows, action]`
+    pub actions: Vec<f32>,
+    pub rows: usize,
+}
+
+impl Demonstrations {
+    pub fn append(&mut self, other: &Self) {
+        self.observations.extend_from_slice(&other.observations);
+        self.actions.extend_from_slice(&other.actions);
+        self.rows += other.rows;
+    }
+}
+
+/// Draws minibatches of demonstrations: endless passes, each in a new order.
+pub struct Guide<'a> {
+    demonstrations: &'a Demonstrations,
+    config: &'a Config,
+    shuffle: Stream,
+    observations: Vec<f32>,
+    loss: SmoothedLikelihood,
+}
+
+impl<'a> Guide<'a> {
+    /// `demonstrations` must not be empty.
+    pub fn new(demonstrations: &'a Demonstrations, config: &'a Config, shuffle: Stream) -> Self {
+        let loss = SmoothedLikelihood {
+            actions: Vec::new(),
+            rows: 0,
+            weight: 0.0,
+            likelihood: config.likelihood,
+        };
+        Self { demonstrations, config, shuffle, observations: Vec::new(), loss }
+    }
+}
+
+impl ppo::Auxiliary for Guide<'_> {
+    fn prepare(&mut self, step: u64, max_advantage: f32) {
+        let demos = self.demonstrations;
+        let size = self.config.minibatch.min(demos.rows);
+        let per_pass = (demos.rows / size) as u64;
+        let order = self.shuffle.permutation(step / per_pass, demos.rows);
+        let start = (step % per_pass) as usize * size;
+        let rows = &order[start..start + size];
+        self.observations = gather(&demos.observations, rows, demos.rows);
+        self.loss.actions = gather(&demos.actions, rows, demos.rows);
+        self.loss.rows = size;
+        self.loss.weight = self.config.weight * max_advantage;
+    }
+
+    fn term(&self) -> Term<'_> {
+        Term { head: Head::Policy, observations: &self.observations, loss: &self.loss }
+    }
+}
+
+/// -weight · mean π(a|s). Tally: loss, mean π(a|s).
+pub struct SmoothedLikelihood {
+    /// `[rows, action]`
+    pub actions: Vec<f32>,
+    pub rows: usize,
+    /// ω·Â
+    pub weight: f32,
+    pub likelihood: Likelihood,
+}
+
+/// Densities are limited to e^20 so that a narrow policy cannot overflow.
+const MAX_LOG_DENSITY: f32 = 20.0;
+
+impl Loss for SmoothedLikelihood {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn gradient(
+        &self,
+        range: Range<usize>,
+        output: &[f32],
+        log_std: &[f32],
+        d_output: &mut [f32],
+        d_log_std: &mut [f32],
+    ) -> Tally {
+        let gaussian = Gaussian::new(log_std);
+        let dim = log_std.len();
+        let share = 1.0 / self.rows as f32;
+        let mut tally = Tally::default();
+        for (i, row) in range.enumerate() {
+            let action = &self.actions[row * dim..(row + 1) * dim];
+            let mean = &output[i * dim..(i + 1) * dim];
+            let log_p = match self.likelihood {
+                Likelihood::Scaled => gaussian.log_kernel(action, mean),
+                Likelihood::Density => gaussian.log_density(action, mean),
+            };
+            let p = log_p.min(MAX_LOG_DENSITY).exp();
+            tally[0] -= f64::from(self.weight * share * p);
+            tally[1] += f64::from(share * p);
+            if log_p < MAX_LOG_DENSITY {
+                // ∇π = π ∇log π: a pair that the policy finds impossible hardly pulls.
+                let scale = -self.weight * share * p;
+                let d_mean = &mut d_output[i * dim..(i + 1) * dim];
+                gaussian.add_gradient(action, mean, scale, d_mean, d_log_std);
+            }
+        }
+        tally
+    }
+
+    fn tensor(&self, output: Tensor<2>, log_std: Tensor<2>) -> Vec<Tensor<1>> {
+        let device = output.device();
+        let dim = self.actions.len() / self.rows;
+        let actions = Tensor::<2>::from_data(
+            TensorData::new(self.actions.clone(), [self.rows, dim]),
+            &device,
+        );
+        let density = log_density(actions, output, log_std.clone());
+        let log_p = match self.likelihood {
+            Likelihood::Density => density,
+            Likelihood::Scaled => {
+                let peak = (log_std.detach().neg() - 0.5 * std::f32::consts::TAU.ln()).sum_dim(1);
+                density - peak
+            }
+        };
+        let p = log_p.clamp_max(MAX_LOG_DENSITY).exp().mean();
+        vec![p.clone().mul_scalar(-self.weight), p]
+    }
+}

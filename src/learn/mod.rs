@@ -1,0 +1,15 @@
+//! Networks, losses and algorithms.
+
+pub mod actor_critic;
+pub mod adam;
+pub mod bc;
+pub mod burn;
+pub mod cpu;
+pub mod dapg;
+pub mod gae;
+pub mod gaussian;
+pub mod loss;
+pub mod matmul;
+pub mod mlp;
+pub mod ppo;
+pub mod rollout;

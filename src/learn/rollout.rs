@@ -1,0 +1,91 @@
+//! Experience of one iteration, and how it is collected.
+
+use super::actor_critic::{ActorCritic, sample};
+use crate::pool::Pool;
+use gslab_envs::{
+    ActionSpace, End,
+    batch::{Actions, Episode},
+    rng::Stream,
+};
+
+/// `steps` consecutive steps of `n` environments; time-major, row `t * n + environment`.
+pub struct Rollout {
+    pub n: usize,
+    /// `[rows, observation]`
+    pub observations: Vec<f32>,
+    /// As sampled, before the world clips them; `[rows, action]`.
+    pub actions: Vec<f32>,
+    pub log_densities: Vec<f32>,
+    pub rewards: Vec<f32>,
+    pub ends: Vec<End>,
+    /// V of the observation.
+    pub values: Vec<f32>,
+    /// V of the state that the step reached; see [`super::gae::Trajectories`].
+    pub next_values: Vec<f32>,
+    /// Episodes that ended within these steps.
+    pub episodes: Vec<Episode>,
+}
+
+impl Rollout {
+    /// Number of transitions.
+    pub fn rows(&self) -> usize {
+        self.rewards.len()
+    }
+}
+
+/// Plays `steps` steps of every environment with sampled actions. `first_step` counts the steps
+/// that the pool made before; with it the noise continues instead of repeating.
+pub fn collect(
+    pool: &mut Pool,
+    network: &mut dyn ActorCritic,
+    steps: usize,
+    noise: Stream,
+    first_step: u64,
+) -> Rollout {
+    let ActionSpace::Continuous { dim } = pool.spec().action else {
+        unreachable!("checked when the trainer was built");
+    };
+    let width = pool.spec().observation;
+    let (n, rows) = (pool.len(), steps * pool.len());
+    let log_std = network.log_std();
+    let mut mean = vec![0.0; n * dim];
+    let mut rollout = Rollout {
+        n,
+        observations: Vec::with_capacity(rows * width),
+        actions: vec![0.0; rows * dim],
+        log_densities: vec![0.0; rows],
+        rewards: Vec::with_capacity(rows),
+        ends: Vec::with_capacity(rows),
+        values: vec![0.0; rows],
+        next_values: vec![0.0; rows],
+        episodes: Vec::new(),
+    };
+    // Last observations of truncated episodes, with the rows that they belong to.
+    let (mut cut_rows, mut cut_observations) = (Vec::new(), Vec::new());
+    for t in 0..steps {
+        rollout.observations.extend_from_slice(pool.observations());
+        network.policy_mean(pool.observations(), &mut mean);
+        let actions = &mut rollout.actions[t * n * dim..(t + 1) * n * dim];
+        let log_densities = &mut rollout.log_densities[t * n..(t + 1) * n];
+        sample(&mean, &log_std, noise, first_step + t as u64, actions, log_densities);
+        pool.step(Actions::Continuous(actions), &mut rollout.episodes);
+        rollout.rewards.extend_from_slice(pool.rewards());
+        rollout.ends.extend_from_slice(pool.ends());
+        for (i, end) in pool.ends().iter().enumerate() {
+            if *end == End::Truncated {
+                cut_rows.push(t * n + i);
+                cut_observations.extend_from_slice(pool.final_observation(i));
+            }
+        }
+    }
+    network.value(&rollout.observations, &mut rollout.values);
+    let tail = rows - n;
+    rollout.next_values[..tail].copy_from_slice(&rollout.values[n..]);
+    network.value(pool.observations(), &mut rollout.next_values[tail..]);
+    let mut cut_values = vec![0.0; cut_rows.len()];
+    network.value(&cut_observations, &mut cut_values);
+    for (row, value) in cut_rows.into_iter().zip(cut_values) {
+        rollout.next_values[row] = value;
+    }
+    rollout
+}

@@ -1,0 +1,132 @@
+//! Files that are either whole or not there.
+
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+/// A file that could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    #[error("cannot {action} {path}: {error}", path = .path.display())]
+    Io { action: &'static str, path: PathBuf, error: io::Error },
+    #[error(
+        "{path} is damaged: {what}. Restore it from a copy, or delete it to redo its phase from the start",
+        path = .path.display()
+    )]
+    Damaged { path: PathBuf, what: String },
+    #[error(
+        "{path} has format version {found}, this gslab reads version {VERSION}: use the gslab that wrote it",
+        path = .path.display()
+    )]
+    Version { path: PathBuf, found: u32 },
+}
+
+impl FileError {
+    /// For `map_err`: an I/O error with what was being done to which file.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |error| Self::Io { action, path, error }
+    }
+}
+
+/// Writes a file under another name and renames it, so that a reader and a crash see the old
+/// content or the new, never a part.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".part");
+    let temporary = PathBuf::from(temporary);
+    let write = || -> io::Result<()> {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        // The rename itself survives a power cut only once the directory is on disk.
+        if let Some(parent) = path.parent() {
+            File::open(parent)?.sync_all()?;
+        }
+        Ok(())
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        FileError::io("write", path)(error)
+    })
+}
+
+const MAGIC: [u8; 8] = *b"gslab\0\r\n";
+/// Raised whenever what is stored changes its meaning.
+const VERSION: u32 = 1;
+/// Magic, version, checksum, length.
+const HEADER: usize = 8 + 4 + 4 + 8;
+
+/// Stores a value: a header with format version, CRC-32C and length, then MessagePack.
+pub fn store<T: Serialize>(path: &Path, value: &T) -> Result<(), FileError> {
+    let payload = rmp_serde::to_vec_named(value)
+        .expect("what gslab stores is plain data that always serialises");
+    let mut bytes = Vec::with_capacity(HEADER + payload.len());
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&crc32c::crc32c(&payload).to_le_bytes());
+    bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&payload);
+    write_atomic(path, &bytes)
+}
+
+/// Reads what [`store`] wrote, refusing anything that is not exactly that.
+pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T, FileError> {
+    let bytes = fs::read(path).map_err(FileError::io("read", path))?;
+    let damaged = |what: &str| FileError::Damaged { path: path.into(), what: what.into() };
+    let (header, payload) =
+        bytes.split_at_checked(HEADER).ok_or_else(|| damaged("it is shorter than its header"))?;
+    if header[..8] != MAGIC {
+        return Err(damaged("it does not begin like a file of gslab"));
+    }
+    let word = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().expect("four bytes"));
+    if word(8) != VERSION {
+        return Err(FileError::Version { path: path.into(), found: word(8) });
+    }
+    let length = u64::from_le_bytes(header[16..].try_into().expect("eight bytes"));
+    if length != payload.len() as u64 {
+        return Err(damaged("it is cut short or has bytes behind its end"));
+    }
+    if crc32c::crc32c(payload) != word(12) {
+        return Err(damaged("its checksum does not match"));
+    }
+    rmp_serde::from_slice(payload)
+        .map_err(|e| damaged(&format!("its content cannot be read ({e})")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trips_and_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("value.bin");
+        let value = (vec![1.5f32, f32::NEG_INFINITY], "name".to_string(), Some(7u64));
+        store(&path, &value).unwrap();
+        assert_eq!(load::<(Vec<f32>, String, Option<u64>)>(&path).unwrap(), value);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("value.bin");
+        store(&path, &vec![1u32, 2, 3]).unwrap();
+        let good = fs::read(&path).unwrap();
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, &bad).unwrap();
+            assert!(load::<Vec<u32>>(&path).is_err(), "bit {bit}");
+        }
+        for length in 0..good.len() {
+            fs::write(&path, &good[..length]).unwrap();
+            assert!(load::<Vec<u32>>(&path).is_err(), "cut to {length}");
+        }
+    }
+}

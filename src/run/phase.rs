@@ -1,0 +1,346 @@
+//! A phase: PPO on a set of variations, in a directory of its own, from weights to weights.
+//!
+//! A phase is a function of files. If it was cut at any moment it goes on from its last
+//! checkpoint and ends with the same bytes; if it was finished, it only reports.
+
+use super::{
+    config::Config,
+    file::{FileError, load, store},
+    interrupt,
+    metrics::{Metrics, Offsets},
+    progress::Progress,
+};
+use crate::{
+    device::Device,
+    error::{Error, Result},
+    gsl::{config::PlateauScore, evaluate::evaluate},
+    learn::{
+        actor_critic::{ActorCritic, Weights},
+        dapg::{Demonstrations, Guide},
+        ppo,
+        rollout::{Rollout, collect},
+    },
+    pool::Pool,
+};
+use gslab_envs::{
+    levels::{LevelSet, Order},
+    registry::Family,
+    rng::{Stream, derive_seed},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What all phases of a run share.
+pub struct Context<'a> {
+    /// The run's directory, for messages.
+    pub run: &'a Path,
+    pub config: &'a Config,
+    pub family: &'a dyn Family,
+    pub device: &'a Device,
+    pub progress: Progress,
+}
+
+impl Context<'_> {
+    /// All variations of the environment.
+    pub fn variations(&self) -> Vec<u32> {
+        (0..self.family.spec().variations).collect()
+    }
+
+    /// An actor-critic on the run's device.
+    pub fn network(&self, weights: Weights) -> Box<dyn ActorCritic> {
+        self.device.actor_critic(weights)
+    }
+}
+
+/// What one phase is.
+pub struct Phase<'a> {
+    /// Shown to people.
+    pub name: String,
+    pub dir: PathBuf,
+    pub seed: u64,
+    /// What it trains on; at least one.
+    pub variations: Vec<u32>,
+    /// What it starts from.
+    pub weights: Weights,
+    /// Makes it phase II: PPO with these as an auxiliary term.
+    pub demonstrations: Option<&'a Demonstrations>,
+    /// Whether to measure the policy now and then and keep the best (the specialists).
+    pub keep_best: bool,
+}
+
+/// The best weights of a phase so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    pub iteration: u64,
+    /// Mean return of an evaluation.
+    pub mean_return: f64,
+    pub weights: Weights,
+}
+
+/// Everything a phase goes on from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Iterations done.
+    pub iterations: u64,
+    pub weights: Weights,
+    pub best: Option<Best>,
+    /// The score that H looks at, of every iteration.
+    pub curve: Vec<f64>,
+    environments: Vec<Vec<u8>>,
+    metrics: Offsets,
+}
+
+impl Checkpoint {
+    /// The best weights if they were looked for, else the last.
+    pub fn best_weights(&self) -> &Weights {
+        self.best.as_ref().map_or(&self.weights, |best| &best.weights)
+    }
+}
+
+/// What an observer of iterations wants next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    Continue,
+    /// End the phase here; it can be run on later.
+    Stop,
+}
+
+/// Told after every iteration of its weights and the curve so far.
+pub type Observer<'o> = &'o mut dyn FnMut(&dyn ActorCritic, &[f64]) -> Result<Flow>;
+
+/// A phase's checkpoint, in its directory.
+pub const CHECKPOINT: &str = "checkpoint.bin";
+/// A seed's final weights, in the seed's directory.
+pub const FINAL: &str = "final.bin";
+
+impl Phase<'_> {
+    /// Runs the phase until it has done `iterations` iterations or the observer stops it. On
+    /// return a checkpoint of just this state is on disk.
+    pub fn run(
+        &self,
+        context: &Context<'_>,
+        iterations: u64,
+        observer: Observer<'_>,
+    ) -> Result<Checkpoint> {
+        let path = self.dir.join(CHECKPOINT);
+        let columns = self.columns();
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let config = self.ppo_config(context.config);
+        let levels = LevelSet::new(
+            self.variations.clone(),
+            Order::Uniform,
+            derive_seed(self.seed, "levels"),
+        )
+        .map_err(|e| Error::Usage(format!("{}: {e}", self.name)))?;
+        let mut pool = Pool::new(context.family, &levels, config.environments);
+        let (mut state, mut metrics) = if path.exists() {
+            let state: Checkpoint = load(&path)?;
+            self.check_network(&path, &state.weights)?;
+            pool.restore(&state.environments)?;
+            let metrics = Metrics::resume(&self.dir, &columns, state.metrics)?;
+            (state, metrics)
+        } else {
+            fs::create_dir_all(&self.dir).map_err(FileError::io("create", &self.dir))?;
+            let metrics = Metrics::create(&self.dir, &columns)?;
+            let state = Checkpoint {
+                iterations: 0,
+                weights: self.weights.clone(),
+                best: None,
+                curve: Vec::new(),
+                environments: pool.snapshot(),
+                metrics: metrics.offsets(),
+            };
+            store(&path, &state)?;
+            (state, metrics)
+        };
+
+        let mut network = context.network(state.weights.clone());
+        let noise = Stream::new(self.seed, "noise");
+        let shuffle = Stream::new(self.seed, "shuffle");
+        let mut guide = self.demonstrations.map(|demonstrations| {
+            Guide::new(demonstrations, &context.config.dapg, Stream::new(self.seed, "guide"))
+        });
+        let samples = config.samples as u64;
+        let steps = config.samples / config.environments;
+        let bar =
+            context.progress.phase(&self.name, state.iterations * samples, iterations * samples);
+
+        // The state of a resumed phase was already seen by the observer, but the observer of a
+        // resumed process was not.
+        let mut flow =
+            if state.iterations > 0 { observer(&*network, &state.curve)? } else { Flow::Continue };
+        while flow == Flow::Continue && state.iterations < iterations {
+            let rollout =
+                collect(&mut pool, &mut *network, steps, noise, state.iterations * steps as u64);
+            let iteration = state.iterations;
+            let not_finite = |what| Error::NotFinite {
+                phase: self.name.clone(),
+                iteration,
+                what,
+                checkpoint: path.clone(),
+            };
+            if !rollout.rewards.iter().all(|r| r.is_finite()) {
+                return Err(not_finite("a reward"));
+            }
+            let report = ppo::update(
+                &mut *network,
+                &rollout,
+                &config,
+                shuffle,
+                state.iterations,
+                guide.as_mut().map(|g| g as &mut dyn ppo::Auxiliary),
+            );
+            if !(report.policy_loss + report.value_loss + report.auxiliary[0]).is_finite() {
+                return Err(not_finite("the loss"));
+            }
+            let row = self.row(&rollout, &report, &network.log_std());
+            let (mean_reward, success) = (row[0], row[2]);
+            state.curve.push(match context.config.gsl.score {
+                PlateauScore::MeanReward => mean_reward,
+                PlateauScore::Success => success,
+            });
+            metrics.append(state.iterations, (state.iterations + 1) * samples, &row)?;
+            state.iterations += 1;
+            bar.at(
+                state.iterations * samples,
+                format!("reward {mean_reward:.3}  success {success:.2}"),
+            );
+
+            if self.keep_best && state.iterations % context.config.evaluation.every == 0 {
+                self.measure(context, &mut *network, &mut state);
+            }
+            flow = observer(&*network, &state.curve)?;
+            let stop = interrupt::requested();
+            let done = flow == Flow::Stop || state.iterations == iterations;
+            if stop || done || state.iterations % context.config.checkpoint_every == 0 {
+                let weights = network.weights();
+                if !weights.is_finite() {
+                    return Err(not_finite("a weight"));
+                }
+                state.weights = weights;
+                state.environments = pool.snapshot();
+                state.metrics = metrics.offsets();
+                store(&path, &state)?;
+            }
+            if stop && !done {
+                return Err(Error::Interrupted(context.run.into()));
+            }
+        }
+        let last = |values: &[f64]| values.last().copied().unwrap_or(f64::NAN);
+        bar.finish(&format!(
+            "{} samples, score {:.3}",
+            state.iterations * samples,
+            last(&state.curve)
+        ));
+        Ok(state)
+    }
+
+    fn measure(
+        &self,
+        context: &Context<'_>,
+        network: &mut dyn ActorCritic,
+        state: &mut Checkpoint,
+    ) {
+        let settings = &context.config.evaluation;
+        let seed = derive_seed(self.seed, "best checkpoint");
+        let evaluation = evaluate(
+            context.family,
+            network,
+            &self.variations,
+            settings.episodes,
+            settings.acting,
+            seed,
+        );
+        let mean_return = evaluation.mean_return();
+        if state.best.as_ref().is_none_or(|best| mean_return > best.mean_return) {
+            let weights = network.weights();
+            state.best = Some(Best { iteration: state.iterations, mean_return, weights });
+        }
+    }
+
+    fn ppo_config(&self, config: &Config) -> ppo::Config {
+        let mut ppo = config.ppo.clone();
+        if self.demonstrations.is_some() {
+            ppo.entropy_coefficient = config.dapg.entropy_coefficient;
+        }
+        ppo
+    }
+
+    fn check_network(&self, path: &Path, found: &Weights) -> Result<()> {
+        let shapes = |w: &Weights| (w.policy_shape.clone(), w.value_shape.clone());
+        if shapes(found) == shapes(&self.weights) {
+            return Ok(());
+        }
+        let describe = |w: &Weights| {
+            format!("networks with layers {:?} and {:?}", w.policy_shape.0, w.value_shape.0)
+        };
+        let (found, expected) = (describe(found), describe(&self.weights));
+        Err(Error::OtherNetwork { path: path.into(), found, expected })
+    }
+
+    /// Names of what [`Phase::row`] gives.
+    fn columns(&self) -> Vec<String> {
+        let mut columns: Vec<String> = [
+            "mean_reward",
+            "mean_return",
+            "success",
+            "episodes",
+            "policy_loss",
+            "value_loss",
+            "entropy",
+            "approximate_kl",
+            "clip_fraction",
+            "explained_variance",
+            "max_advantage",
+            "demonstration_loss",
+            "demonstration_likelihood",
+        ]
+        .map(String::from)
+        .into();
+        let actions = self.weights.log_std().len();
+        columns.extend((0..actions).map(|d| format!("std_{d}")));
+        columns.extend(self.listed().map(|v| format!("success_{v}")));
+        columns
+    }
+
+    /// The variations whose success has a column of its own.
+    fn listed(&self) -> impl Iterator<Item = u32> {
+        /// More would make the table unreadable.
+        const MOST: usize = 16;
+        let all = if self.variations.len() <= MOST { &self.variations[..] } else { &[] };
+        all.iter().copied()
+    }
+
+    /// One row of metrics; NaN where an iteration had no episode to average.
+    fn row(&self, rollout: &Rollout, report: &ppo::Report, log_std: &[f32]) -> Vec<f64> {
+        let mean = |values: &mut dyn Iterator<Item = f64>| {
+            let (sum, n) = values.fold((0.0, 0.0), |(sum, n), x| (sum + x, n + 1.0));
+            sum / n
+        };
+        let flag = |b: bool| f64::from(u8::from(b));
+        let mut row = vec![
+            mean(&mut rollout.rewards.iter().map(|&r| f64::from(r))),
+            mean(&mut rollout.episodes.iter().map(|e| f64::from(e.total_reward))),
+            mean(&mut rollout.episodes.iter().map(|e| flag(e.solved))),
+            rollout.episodes.len() as f64,
+            report.policy_loss,
+            report.value_loss,
+            report.entropy,
+            report.approximate_kl,
+            report.clip_fraction,
+            report.explained_variance,
+            report.max_advantage,
+            report.auxiliary[0],
+            report.auxiliary[1],
+        ];
+        row.extend(log_std.iter().map(|s| f64::from(s.exp())));
+        row.extend(self.listed().map(|variation| {
+            let mine = rollout.episodes.iter().filter(|e| e.level.variation == variation);
+            mean(&mut mine.map(|e| flag(e.solved)))
+        }));
+        row
+    }
+}
