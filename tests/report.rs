@@ -76,6 +76,7 @@ fn seed_result(seed: u64) -> SeedResult {
         seed,
         plateau_detected: true,
         plateau_iteration,
+        budget_iterations: 500,
         total_samples: total_samples as u64,
         generalist,
         specialists: specialists.to_vec(),

@@ -96,12 +96,29 @@ mod tests {
         assert!((smoothed[50] - 0.0798).abs() < 1e-4, "{}", smoothed[50]);
     }
 
-    /// scipy.ndimage.gaussian_filter1d([1, 2, 4, 8, 16], sigma=1, mode="reflect")
+    /// `scipy.ndimage.gaussian_filter1d(x, sigma)` of SciPy 1.17.
     #[test]
     fn smoothing_equals_scipy() {
-        let expected = [1.42704095, 2.06782203, 4.00000000 + 0.34689, 7.97, 12.2];
-        let got = smooth(&[1.0, 2.0, 4.0, 8.0, 16.0], 1.0, KernelMeaning::Sigma);
-        println!("{got:?} {expected:?}");
+        let close = |got: Vec<f64>, expected: &[f64]| {
+            assert!(got.iter().zip(expected).all(|(g, e)| (g - e).abs() < 1e-9), "{got:?}");
+        };
+        close(
+            smooth(&[1.0, 2.0, 4.0, 8.0, 16.0], 1.0, KernelMeaning::Sigma),
+            &[1.505198845281, 2.576114435434, 5.010017453929, 9.043372869257, 12.865296396098],
+        );
+        close(
+            smooth(&[0.0, 1.0, 0.0, 3.0, -2.0, 5.0, 1.0, 0.0], 10.0, KernelMeaning::Support),
+            &[
+                0.376467669394,
+                0.577416530147,
+                0.842937722331,
+                1.044404407108,
+                1.322486159116,
+                1.634586267822,
+                1.381547379599,
+                0.820153864483,
+            ],
+        );
     }
 
     /// A ramp that ends at 100, in a budget of 300: H holds as soon as the rest of the ramp
@@ -110,7 +127,8 @@ mod tests {
     fn finds_the_end_of_a_ramp() {
         let curve: Vec<f64> = (0..300).map(|t| (t as f64 / 100.0).min(1.0)).collect();
         let Verdict::At(t) = first_plateau(&curve, 300, &config()) else { panic!() };
-        assert_eq!(t, 99);
+        // Smoothing rounds the corner, so the point before it is a little more than ε too low.
+        assert_eq!(t, 100);
     }
 
     #[test]

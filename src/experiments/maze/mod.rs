@@ -114,6 +114,7 @@ fn one_seed(context: &Context<'_>, dir: &Path, seed: u64, label: String) -> Resu
         seed,
         plateau_detected: outcome.plateau.detected,
         plateau_iteration: outcome.plateau.iterations,
+        budget_iterations: context.config.iterations(context.config.total_samples),
         total_samples: outcome.samples,
         generalist: curve("generalist", 0.0, 1.0)?,
         specialists: specialist_curves,

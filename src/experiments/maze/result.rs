@@ -30,6 +30,8 @@ pub struct SeedResult {
     pub plateau_detected: bool,
     /// Iterations of the generalist that the method used.
     pub plateau_iteration: u64,
+    /// Iterations of the generalist's budget, which H's allowed range is a part of.
+    pub budget_iterations: u64,
     /// Samples that the method consumed in all.
     pub total_samples: u64,
     /// The generalist, continued to the baseline's end; points past the plateau are the dashed

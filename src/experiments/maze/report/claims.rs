@@ -94,7 +94,7 @@ fn plateau(seeds: &[SeedResult]) -> Claim {
 
 /// Where in its budget the generalist was taken, in 0 to 1. Its curve is as long as the budget.
 fn plateau_share(seed: &SeedResult) -> f64 {
-    seed.plateau_iteration as f64 / seed.generalist.len() as f64
+    seed.plateau_iteration as f64 / seed.budget_iterations as f64
 }
 
 fn ignorance(seeds: &[SeedResult]) -> Claim {
