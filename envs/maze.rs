@@ -9,8 +9,6 @@ use serde::{Deserialize, Serialize};
 
 /// Number of goals, tines and variations.
 pub const GOALS: usize = 5;
-/// Half the width of the corridor and of every tine.
-pub const HALF_WIDTH: f32 = 0.5;
 /// Length of a tine, from the spine to its end wall.
 pub const TINE_LENGTH: f32 = 5.0;
 /// Distance of a goal from the end wall of its tine.
@@ -37,6 +35,8 @@ pub enum Distance {
 pub struct Options {
     /// Length of the corridor; longer means a longer phase in which the context is useless.
     pub corridor_length: f32,
+    /// Half the width of the corridor and of every tine.
+    pub half_width: f32,
     /// Width of the spine, in x; wider means more time in which to turn.
     pub spine_width: f32,
     /// Distance between the centre lines of neighbouring tines.
@@ -51,8 +51,8 @@ pub struct Options {
     pub speed: f32,
     /// The start is displaced by up to this, uniformly, in each axis.
     pub start_noise: f32,
-    /// An episode that ends within this distance of its goal counts as solved. At the default the
-    /// whole end wall of the right tine counts.
+    /// An episode that ends within this distance of its goal, in its tine, counts as solved. At
+    /// the default the whole end wall of the right tine counts.
     pub success_radius: f32,
     /// Observe positions as fractions of the maze and velocities as fractions of the speed.
     pub normalise_observations: bool,
@@ -62,6 +62,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             corridor_length: 10.0,
+            half_width: 0.5,
             spine_width: 1.0,
             tine_spacing: 2.0,
             context_scale: 1.0,
@@ -93,7 +94,7 @@ impl Options {
 
     /// The highest free y, reached in the spine and the outer tines.
     pub fn top(&self) -> f32 {
-        2.0 * self.tine_spacing + HALF_WIDTH
+        2.0 * self.tine_spacing + self.half_width
     }
 
     /// The goal at the end of tine `goal`.
@@ -106,7 +107,7 @@ impl Options {
         // The very bounds that `free_y` clamps to, so that a wall touched is still inside.
         (0..GOALS).find(|&k| {
             let centre = self.tine_y(k);
-            (centre - HALF_WIDTH..=centre + HALF_WIDTH).contains(&y)
+            (centre - self.half_width..=centre + self.half_width).contains(&y)
         })
     }
 
@@ -120,7 +121,7 @@ impl Options {
         if x < 0.0 || x > self.tines_end() {
             false
         } else if x < self.corridor_length {
-            y.abs() <= HALF_WIDTH
+            y.abs() <= self.half_width
         } else if x <= self.tines_start() {
             y.abs() <= self.top()
         } else {
@@ -130,7 +131,7 @@ impl Options {
 
     /// The free interval of x through a free position.
     fn free_x(&self, [x, y]: [f32; 2]) -> (f32, f32) {
-        let in_corridor_band = y.abs() <= HALF_WIDTH;
+        let in_corridor_band = y.abs() <= self.half_width;
         let low = if in_corridor_band { 0.0 } else { self.corridor_length };
         // Left of the spine only the corridor's own band is free, and it runs into tine 2.
         let to_end =
@@ -141,13 +142,13 @@ impl Options {
     /// The free interval of y through a free position.
     fn free_y(&self, [x, y]: [f32; 2]) -> (f32, f32) {
         if x < self.corridor_length {
-            (-HALF_WIDTH, HALF_WIDTH)
+            (-self.half_width, self.half_width)
         } else if x <= self.tines_start() {
             (-self.top(), self.top())
         } else {
             let centre = self
                 .tine_y(self.band(y).expect("a free position right of the spine lies in a tine"));
-            (centre - HALF_WIDTH, centre + HALF_WIDTH)
+            (centre - self.half_width, centre + self.half_width)
         }
     }
 
@@ -157,6 +158,12 @@ impl Options {
         let x = (x + dx).clamp(low, high);
         let (low, high) = self.free_y([x, y]);
         [x, (y + dy).clamp(low, high)]
+    }
+
+    /// Whether a position counts as having reached a goal: within the radius, in its own tine.
+    pub fn reaches(&self, [x, y]: [f32; 2], goal: usize) -> bool {
+        self.tine_at([x, y]) == Some(goal)
+            && distance([x, y], self.goal(goal)) <= self.success_radius
     }
 
     /// |dx| + |dy| to a goal.
@@ -172,7 +179,7 @@ impl Options {
     pub fn geodesic_distance(&self, from: [f32; 2], goal: usize) -> f32 {
         let to = self.goal(goal);
         let mouth = |k: usize| {
-            (self.tines_start(), self.tine_y(k) - HALF_WIDTH, self.tine_y(k) + HALF_WIDTH)
+            (self.tines_start(), self.tine_y(k) - self.half_width, self.tine_y(k) + self.half_width)
         };
         match self.tine_at(from) {
             Some(tine) if tine == goal => distance(from, to),
@@ -185,7 +192,11 @@ impl Options {
                 distance(from, a) + distance(a, b) + distance(b, to)
             }
             None if from[0] >= self.corridor_length => taut(from, to, &[mouth(goal)]),
-            None => taut(from, to, &[(self.corridor_length, -HALF_WIDTH, HALF_WIDTH), mouth(goal)]),
+            None => taut(
+                from,
+                to,
+                &[(self.corridor_length, -self.half_width, self.half_width), mouth(goal)],
+            ),
         }
     }
 }
@@ -305,10 +316,16 @@ impl Env for Maze {
             "from 0.1 to 100",
         )?;
         check(
-            within(o.tine_spacing, 1.05, 100.0),
+            within(o.half_width, 0.05, 10.0),
+            "half_width",
+            o.half_width.to_string(),
+            "from 0.05 to 10",
+        )?;
+        check(
+            within(o.tine_spacing, 2.1 * o.half_width, 100.0),
             "tine_spacing",
             o.tine_spacing.to_string(),
-            "from 1.05 (tines are 1 wide) to 100",
+            "from 2.1 half_width (tines must not touch) to 100",
         )?;
         check(
             within(o.context_scale, 0.0, 1e6),
@@ -324,10 +341,10 @@ impl Env for Maze {
         )?;
         check(o.speed > 0.0 && o.speed <= 10.0, "speed", o.speed.to_string(), "above 0, up to 10")?;
         check(
-            within(o.start_noise, 0.0, 0.5),
+            within(o.start_noise, 0.0, o.half_width.min(START[0])),
             "start_noise",
             o.start_noise.to_string(),
-            "from 0 to 0.5 (the corridor's half width)",
+            "from 0 to half_width, at most 0.5",
         )?;
         check(
             o.success_radius > 0.0 && o.success_radius <= 5.0,
@@ -375,11 +392,10 @@ impl Env for Maze {
         self.position = self.options.slide(before, [push(ax), push(ay)]);
         self.velocity = [self.position[0] - before[0], self.position[1] - before[1]];
         self.time += 1;
-        let goal = self.options.goal(self.goal());
         Step {
             reward: -self.distance_to_goal() / REWARD_SCALE,
             end: if self.time < self.options.horizon { End::Running } else { End::Truncated },
-            solved: distance(self.position, goal) <= self.options.success_radius,
+            solved: self.options.reaches(self.position, self.goal()),
         }
     }
 
@@ -406,7 +422,7 @@ pub fn head_for(maze: &Maze, tine: usize) -> [f32; 2] {
     let [x, y] = maze.position;
     let [goal_x, goal_y] = o.goal(tine);
     let toward = |from: f32, to: f32| ((to - from) / o.speed).clamp(-1.0, 1.0);
-    let in_line = (y - goal_y).abs() <= HALF_WIDTH;
+    let in_line = (y - goal_y).abs() <= o.half_width;
     match o.tine_at(maze.position) {
         Some(here) if here == tine => [toward(x, goal_x), toward(y, goal_y)],
         Some(_) => [-1.0, 0.0],

@@ -7,11 +7,12 @@ type Point = [f64; 2];
 /// Free space as the documentation puts it, and nothing of the code under test.
 fn rectangles(o: &Options) -> Vec<Rectangle> {
     let (length, spacing) = (f64::from(o.corridor_length), f64::from(o.tine_spacing));
-    let top = 2.0 * spacing + 0.5;
-    let mut all = vec![[0.0, length, -0.5, 0.5], [length, length + 1.0, -top, top]];
+    let (half, spine) = (f64::from(o.half_width), f64::from(o.spine_width));
+    let top = 2.0 * spacing + half;
+    let mut all = vec![[0.0, length, -half, half], [length, length + spine, -top, top]];
     for k in [2.0, 1.0, 0.0, -1.0, -2.0] {
         let y = k * spacing;
-        all.push([length + 1.0, length + 6.0, y - 0.5, y + 0.5]);
+        all.push([length + spine, length + spine + 5.0, y - half, y + half]);
     }
     all
 }
@@ -73,9 +74,28 @@ fn geometries() -> (Vec<Options>, Vec<Options>) {
         speed,
         ..Options::default()
     };
+    let slim = |half_width, tine_spacing, spine_width| Options {
+        half_width,
+        tine_spacing,
+        spine_width,
+        ..Options::default()
+    };
     (
-        vec![Options::default(), of(10.0, 2.0, 3.0), of(4.0, 1.25, 0.7), of(32.0, 5.0, 10.0)],
-        vec![of(2.1, 1.05, 0.3), of(7.7, 1.67, 0.9), of(10.0, 1.92, 2.0), of(31.4, 33.3, 10.0)],
+        vec![
+            slim(0.25, 0.625, 2.0),
+            slim(1.5, 4.0, 0.25),
+            Options::default(),
+            of(10.0, 2.0, 3.0),
+            of(4.0, 1.25, 0.7),
+            of(32.0, 5.0, 10.0),
+        ],
+        vec![
+            slim(0.3, 0.7, 1.9),
+            of(2.1, 1.05, 0.3),
+            of(7.7, 1.67, 0.9),
+            of(10.0, 1.92, 2.0),
+            of(31.4, 33.3, 10.0),
+        ],
     )
 }
 
@@ -319,7 +339,7 @@ impl Network {
         let free = rectangles(o);
         let [_, right, low, high] = free[2 + goal];
         let mut nodes = vec![([right - 0.5, (low + high) / 2.0], 0.0)];
-        let mut corners = vec![[free[0][1], -0.5], [free[0][1], 0.5]];
+        let mut corners = vec![[free[0][1], free[0][2]], [free[0][1], free[0][3]]];
         for (k, &[mouth, _, low, high]) in free[2..].iter().enumerate() {
             if k > 0 {
                 corners.push([mouth, high]);
@@ -468,7 +488,7 @@ fn the_whole_end_wall_of_the_right_tine_is_success() {
                     assert_eq!(step.solved, tine == goal, "y = {y}");
                 }
             }
-            assert_eq!(maze.position[1], options.tine_y(tine) - HALF_WIDTH);
+            assert_eq!(maze.position[1], options.tine_y(tine) - options.half_width);
         }
     }
 }
@@ -493,7 +513,8 @@ fn an_episode_is_truncated_after_exactly_150_steps() {
 #[test]
 fn options_out_of_range_are_refused_by_name() {
     type Set = fn(&mut Options, f32);
-    let settings: [(&str, Set, [f32; 2]); 6] = [
+    let settings: [(&str, Set, [f32; 2]); 7] = [
+        ("spine_width", |o, v| o.spine_width = v, [0.1, 100.0]),
         ("corridor_length", |o, v| o.corridor_length = v, [2.0, 1e3]),
         ("tine_spacing", |o, v| o.tine_spacing = v, [1.05, 100.0]),
         ("context_scale", |o, v| o.context_scale = v, [0.0, 1e6]),
@@ -517,6 +538,10 @@ fn options_out_of_range_are_refused_by_name() {
             assert_eq!(error.value, value.to_string());
             assert!(!error.allowed.is_empty());
         }
+    }
+    for half_width in [0.049, f32::NAN, 10.1] {
+        let options = Options { half_width, ..Options::default() };
+        assert_eq!(Maze::validate(&options).expect_err("out of range").key, "half_width");
     }
     for (horizon, fits) in [(0, false), (1, true), (1_000_000, true), (1_000_001, false)] {
         let options = Options { horizon, ..Options::default() };

@@ -22,8 +22,6 @@ pub enum Error {
     Metrics(#[from] metrics::Error),
     #[error(transparent)]
     Device(#[from] DeviceError),
-    #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
     #[error("{0}")]
     Usage(String),
     #[error(
@@ -32,6 +30,11 @@ pub enum Error {
         path = .path.display()
     )]
     OtherNetwork { path: PathBuf, found: String, expected: String },
+    #[error(
+        "{path} does not fit the settings ({error}): resume with the settings it was made with",
+        path = .path.display()
+    )]
+    OtherEnvironments { path: PathBuf, error: SnapshotError },
     #[error(
         "{phase}, iteration {iteration}: {what} is not a finite number, so training stopped. \
          The last good checkpoint is {checkpoint}",

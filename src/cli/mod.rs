@@ -14,11 +14,20 @@ mod train;
 use crate::{
     device::{self, Device, DeviceChoice},
     error::{Error, Result},
-    run::{file::write_atomic, interrupt, progress::Progress},
+    run::{
+        file::{FileError, write_atomic},
+        interrupt,
+        progress::Progress,
+    },
 };
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    fs,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 /// Benchmark suite for Generalist-Specialist Learning.
 #[derive(Parser)]
@@ -95,6 +104,7 @@ struct Output {
 impl Machine {
     /// Starts the worker threads and opens the device.
     fn start(&self) -> Result<(Device, Progress)> {
+        self.output.check()?;
         let threads = match self.threads {
             Some(n @ (0 | 4097..)) => {
                 return Err(Error::Usage(format!(
@@ -122,16 +132,45 @@ impl Output {
         let mut text = serde_json::to_string_pretty(value)
             .expect("results are plain data that always serialise");
         text.push('\n');
+        if path.exists() && !path.is_file() {
+            // Nothing may be renamed over a pipe or a device such as /dev/stdout.
+            let written = fs::write(path, text);
+            return Ok(written.map_err(FileError::io("write", path))?);
+        }
         Ok(write_atomic(path, text.as_bytes())?)
+    }
+
+    /// Says before a long run, not after it, that the JSON file cannot be written.
+    fn check(&self) -> Result<()> {
+        let Some(path) = &self.json else { return Ok(()) };
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let message = match parent {
+            _ if path.is_dir() => "is a directory".to_owned(),
+            Some(parent) if !parent.is_dir() => format!("{} is no directory", parent.display()),
+            _ => return Ok(()),
+        };
+        Err(Error::Usage(format!("--json {}: {message}", path.display())))
     }
 
     /// Prints to standard output unless it is to be quiet.
     fn say(&self, text: &str) {
-        if !self.quiet {
-            println!("{text}");
+        if self.quiet {
+            return;
+        }
+        match writeln!(io::stdout(), "{text}") {
+            // Whoever reads may have seen enough, as in `gslab envs | head`.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                eprintln!("error: cannot write to standard output: {error}");
+                std::process::exit(2);
+            }
+            _ => {}
         }
     }
 }
+
+/// The last seed that a run may begin with: TOML holds integers up to 2^63 - 1, and there may be
+/// 10 000 seeds.
+const LAST_SEED: u64 = i64::MAX as u64 - 10_000;
 
 /// Flags of every command that begins a run.
 #[derive(Args, Clone)]
@@ -140,7 +179,7 @@ struct NewRun {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// First seed
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=LAST_SEED))]
     seed: u64,
     /// Number of seeds, one after another
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]

@@ -33,15 +33,12 @@ pub fn settings(source: &str, settings: &[String]) -> Result<Config> {
         return Ok(Config::parse(&text, source, settings)?);
     }
     let path = Path::new(source);
-    if path.is_file() {
+    if path.exists() && !path.is_dir() {
         let text =
             fs::read_to_string(path).map_err(crate::run::file::FileError::io("read", path))?;
         return Ok(Config::parse(&text, source, settings)?);
     }
-    Err(config::preset(source).err().map_or_else(
-        || Error::Usage(format!("`{source}` is neither a preset nor a file")),
-        Error::from,
-    ))
+    Err(config::unknown_source(source).into())
 }
 
 /// Begins a run.

@@ -134,12 +134,15 @@ impl Algorithm1<'_> {
     /// Phase I: trains on everything until H holds, then goes back to where it first held.
     fn generalist(&self) -> Result<Plateau> {
         let path = self.dir.join("plateau.bin");
+        let snapshots = Snapshots { dir: self.dir.join("snapshots") };
         if path.exists() {
+            // Still there if the process was killed between the two.
+            snapshots.remove()?;
             return Ok(load(&path)?);
         }
+        snapshots.create()?;
         let config = self.context.config;
         let budget = config.iterations(config.total_samples) as usize;
-        let snapshots = Snapshots::new(self.dir.join("snapshots"))?;
         let last = ((1.0 - config.gsl.margin) * budget as f64) as usize;
         let mut plateau = None;
         let mut observe = |network: &dyn ActorCritic, curve: &[f64]| {
@@ -353,9 +356,8 @@ struct Snapshots {
 }
 
 impl Snapshots {
-    fn new(dir: PathBuf) -> Result<Self> {
-        fs::create_dir_all(&dir).map_err(FileError::io("create", &dir))?;
-        Ok(Self { dir })
+    fn create(&self) -> Result<()> {
+        Ok(fs::create_dir_all(&self.dir).map_err(FileError::io("create", &self.dir))?)
     }
 
     fn path(&self, iteration: usize) -> PathBuf {
@@ -387,6 +389,9 @@ impl Snapshots {
     }
 
     fn remove(&self) -> Result<()> {
+        if !self.dir.exists() {
+            return Ok(());
+        }
         Ok(fs::remove_dir_all(&self.dir).map_err(FileError::io("remove", &self.dir))?)
     }
 }

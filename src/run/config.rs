@@ -39,11 +39,20 @@ pub struct Config {
     pub evaluation: EvaluationConfig,
 }
 
+/// Most samples that may be held in memory at once: a slip of the pen is to be an error, not a
+/// lack of memory.
+const MOST_ROWS: usize = 100_000_000;
+
 /// Settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("unknown {kind} `{name}`{hint}; {kind}s are: {known}")]
     Unknown { kind: &'static str, name: String, hint: String, known: String },
+    #[error(
+        "`{name}` is neither a preset, nor an environment, nor a file{hint}; \
+         presets are: {presets}; environments are: {environments}"
+    )]
+    UnknownSource { name: String, hint: String, presets: String, environments: String },
     #[error("unknown key `{key}`{hint}")]
     UnknownKey { key: String, hint: String },
     #[error("--set {argument}: write it as key=value, for instance --set ppo.gamma=0.99")]
@@ -80,6 +89,18 @@ fn unknown<'a>(
 pub fn environment(name: &str) -> Result<&'static registry::Entry, ConfigError> {
     registry::find(name)
         .ok_or_else(|| unknown("environment", name, ENVIRONMENTS.iter().map(|e| e.name)))
+}
+
+/// For a name that is neither a preset, nor an environment, nor a file.
+pub fn unknown_source(name: &str) -> ConfigError {
+    let presets = PRESETS.iter().map(|p| p.name);
+    let environments = ENVIRONMENTS.iter().map(|e| e.name);
+    ConfigError::UnknownSource {
+        name: name.into(),
+        hint: hint(name, presets.clone().chain(environments.clone())),
+        presets: presets.collect::<Vec<_>>().join(", "),
+        environments: environments.collect::<Vec<_>>().join(", "),
+    }
 }
 
 /// Looks a preset up, or says which there are.
@@ -139,6 +160,10 @@ impl Config {
                 .split_once('=')
                 .ok_or_else(|| ConfigError::NotAnAssignment { argument: argument.clone() })?;
             set(&mut table, key.trim(), value.trim())?;
+            check_types(&table).map_err(|message| ConfigError::Parse {
+                place: format!("--set {argument}"),
+                message,
+            })?;
         }
         let config: Self =
             table.try_into().map_err(|e: toml::de::Error| in_place(e.message().into()))?;
@@ -205,8 +230,8 @@ impl Config {
         above("ppo.value_coefficient", ppo.value_coefficient, 0.0, 100.0)?;
         above("ppo.max_grad_norm", ppo.max_grad_norm, 0.0, f32::INFINITY)?;
         at_least("ppo.epochs", ppo.epochs, 1)?;
-        at_least("ppo.environments", ppo.environments, 1)?;
-        at_least("ppo.samples", ppo.samples, ppo.environments)?;
+        within("ppo.environments", ppo.environments, 1, 1_000_000)?;
+        within("ppo.samples", ppo.samples, ppo.environments, MOST_ROWS)?;
         if ppo.samples % ppo.environments != 0 {
             let allowed = format!("a multiple of ppo.environments = {}", ppo.environments);
             return Err(range("ppo.samples", ppo.samples, allowed));
@@ -234,7 +259,10 @@ impl Config {
         }
         within("gsl.low_success", gsl.low_success, 0.0, 1.0)?;
         at_least("gsl.specialist_samples", gsl.specialist_samples, 1)?;
-        at_least("gsl.demonstration_samples", gsl.demonstration_samples, 1)?;
+        let most = MOST_ROWS as u64;
+        within("gsl.demonstration_samples", gsl.demonstration_samples, 1, most)?;
+        let samples = gsl.generalist_demonstration_samples;
+        within("gsl.generalist_demonstration_samples", samples, 0, most)?;
         at_least("gsl.window", gsl.window, 1)?;
         within("gsl.epsilon", gsl.epsilon, 0.0, f64::MAX)?;
         above("gsl.kernel", gsl.kernel, 0.0, 1e6)?;
@@ -253,7 +281,7 @@ impl Config {
         at_least("bc.max_epochs", bc.max_epochs, 1)?;
         at_least("bc.patience", bc.patience, 1)?;
         within("bc.hold_out", bc.hold_out, 0.01, 0.9)?;
-        at_least("evaluation.episodes", evaluation.episodes, 1)?;
+        within("evaluation.episodes", evaluation.episodes, 1, 1_000_000)?;
         at_least("evaluation.every", evaluation.every, 1)
     }
 }
@@ -322,11 +350,27 @@ fn set(table: &mut toml::Table, path: &str, text: &str) -> Result<(), ConfigErro
     Ok(())
 }
 
+/// Whether a table has the form of settings, in range or not.
+fn check_types(table: &toml::Table) -> Result<(), String> {
+    let config: Config =
+        table.clone().try_into().map_err(|e: toml::de::Error| e.message().trim().to_owned())?;
+    match config.family() {
+        Err(ConfigError::Parse { message, .. }) => Err(message),
+        _ => Ok(()),
+    }
+}
+
 /// A value in the type of the one that it replaces: whole numbers become reals where one is due.
 fn fit(path: &str, known: &toml::Value, value: toml::Value) -> Result<toml::Value, ConfigError> {
-    use toml::Value::{Float, Integer};
+    use toml::Value::{Array, Float, Integer};
     match (known, value) {
         (Float(_), Integer(i)) => Ok(Float(i as f64)),
+        // All whole numbers are counts.
+        (Integer(_), Integer(i)) if i < 0 => Err(range(path, i, "at least 0")),
+        (Array(known), Array(values)) if !known.is_empty() => {
+            let fitted = values.into_iter().map(|value| fit(path, &known[0], value));
+            fitted.collect::<Result<_, _>>().map(Array)
+        }
         // Samples are often written as 5e6.
         (Integer(_), Float(f)) if f.fract() == 0.0 && f.abs() < 1e15 => Ok(Integer(f as i64)),
         (known, value) if known.same_type(&value) => Ok(value),

@@ -39,6 +39,8 @@ pub enum DirectoryError {
         "{path} exists already: choose another --out, or go on with `gslab resume {path}`",
         path = .0.display()
     )]
+    RunExists(PathBuf),
+    #[error("{path} exists already: choose another --out", path = .0.display())]
     Exists(PathBuf),
     #[error("{path} is in use by process {pid}: wait for it, or stop it", path = .path.display())]
     Locked { path: PathBuf, pid: String },
@@ -71,11 +73,13 @@ const LOCK: &str = "lock";
 impl RunDirectory {
     /// Makes a new directory with the settings of a run. Nothing that exists is touched.
     pub fn create(path: &Path, task: &Task, config: &Config) -> Result<Self, DirectoryError> {
-        if path.exists() {
+        if path.join(MANIFEST).exists() {
             // A directory that someone works in right now is the more useful thing to say.
-            if path.join(LOCK).exists() {
-                lock(path)?;
-            }
+            try_lock(path)?;
+            return Err(DirectoryError::RunExists(path.into()));
+        }
+        // A broken link is in the way as well.
+        if path.symlink_metadata().is_ok() {
             return Err(DirectoryError::Exists(path.into()));
         }
         fs::create_dir_all(path).map_err(FileError::io("create", path))?;
@@ -127,8 +131,20 @@ pub fn read(path: &Path) -> Result<(Manifest, Config), DirectoryError> {
     Ok((manifest, config))
 }
 
-/// The lock is the operating system's, so it ends with the process however that ends.
+/// Locks a directory and writes into the lock which process has it.
 fn lock(path: &Path) -> Result<File, DirectoryError> {
+    let mut file = try_lock(path)?;
+    let mut write = || {
+        file.set_len(0)?;
+        file.seek(SeekFrom::Start(0))?;
+        writeln!(file, "{}", std::process::id())
+    };
+    write().map_err(FileError::io("write", &path.join(LOCK)))?;
+    Ok(file)
+}
+
+/// The lock is the operating system's, so it ends with the process however that ends.
+fn try_lock(path: &Path) -> Result<File, DirectoryError> {
     let file_path = path.join(LOCK);
     let io = |action| FileError::io(action, &file_path);
     let mut file = OpenOptions::new()
@@ -143,11 +159,5 @@ fn lock(path: &Path) -> Result<File, DirectoryError> {
         let _ = file.read_to_string(&mut pid);
         return Err(DirectoryError::Locked { path: path.into(), pid: pid.trim().into() });
     }
-    let write = |file: &mut File| {
-        file.set_len(0)?;
-        file.seek(SeekFrom::Start(0))?;
-        writeln!(file, "{}", std::process::id())
-    };
-    write(&mut file).map_err(io("write"))?;
     Ok(file)
 }

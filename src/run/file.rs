@@ -44,9 +44,8 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         file.sync_all()?;
         fs::rename(&temporary, path)?;
         // The rename itself survives a power cut only once the directory is on disk.
-        if let Some(parent) = path.parent() {
-            File::open(parent)?.sync_all()?;
-        }
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
         Ok(())
     };
     write().map_err(|error| {

@@ -117,6 +117,15 @@ impl Metrics {
         self.events.append(&events::scalars(step, samples, &self.tags, values))
     }
 
+    /// Where both files end now: the offsets for a checkpoint. What lies before them is on disk
+    /// when this returns, so that a power cut cannot leave a checkpoint without its metrics.
+    pub fn synced_offsets(&self) -> Result<Offsets, Error> {
+        for appended in [&self.csv, &self.events] {
+            appended.file.sync_data().map_err(FileError::io("write", &appended.path))?;
+        }
+        Ok(self.offsets())
+    }
+
     /// Where both files end now.
     pub fn offsets(&self) -> Offsets {
         Offsets { csv: self.csv.length, events: self.events.length }

@@ -139,7 +139,8 @@ impl Phase<'_> {
         let (mut state, mut metrics) = if path.exists() {
             let state: Checkpoint = load(&path)?;
             self.check_network(&path, &state.weights)?;
-            pool.restore(&state.environments)?;
+            pool.restore(&state.environments)
+                .map_err(|error| Error::OtherEnvironments { path: path.clone(), error })?;
             let metrics = Metrics::resume(&self.dir, &columns, state.metrics)?;
             (state, metrics)
         } else {
@@ -151,7 +152,7 @@ impl Phase<'_> {
                 best: None,
                 curve: Vec::new(),
                 environments: pool.snapshot(),
-                metrics: metrics.offsets(),
+                metrics: metrics.synced_offsets()?,
             };
             store(&path, &state)?;
             (state, metrics)
@@ -222,7 +223,7 @@ impl Phase<'_> {
                 }
                 state.weights = weights;
                 state.environments = pool.snapshot();
-                state.metrics = metrics.offsets();
+                state.metrics = metrics.synced_offsets()?;
                 store(&path, &state)?;
             }
             if stop && !done {

@@ -1,9 +1,9 @@
 //! Progress on the terminal: one bar for each phase under way, with rate and time left.
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use cpu_time::ProcessTime;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
-    io::IsTerminal,
+    io::{IsTerminal, Write},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -76,7 +76,8 @@ impl Progress {
             // An error here is an error of the terminal itself; there is nobody left to tell.
             let _ = self.bars.println(line);
         } else {
-            eprintln!("{line}");
+            // Nobody reading it, as in `gslab … 2>&1 | head`, is no reason to stop training.
+            let _ = writeln!(std::io::stderr(), "{line}");
         }
     }
 }

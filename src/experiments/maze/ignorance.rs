@@ -18,7 +18,7 @@ use crate::{
 };
 use gslab_envs::{
     levels::{LevelSet, Order},
-    maze::{GOALS, HALF_WIDTH, Options, context},
+    maze::{GOALS, Options, context},
     registry::Family,
     rng::Stream,
 };
@@ -88,7 +88,7 @@ fn state_sets(options: &Options) -> [Vec<State>; 3] {
         let at = |(low, high): (f32, f32), i: usize| low + (high - low) * i as f32 / (N - 1) as f32;
         (0..N * N).map(|i| [at(xs, i % N), at(ys, i / N), options.speed, 0.0]).collect()
     };
-    let across = (-0.8 * HALF_WIDTH, 0.8 * HALF_WIDTH);
+    let across = (-0.8 * options.half_width, 0.8 * options.half_width);
     let start = options.tines_start();
     let mouths = (0..GOALS).flat_map(|k| {
         let y = options.tine_y(k);
@@ -237,7 +237,8 @@ fn gradient_cosine(
         if options.normalise_observations {
             (x, y) = (x * options.tines_end(), y * options.top());
         }
-        (options.corridor_length..=options.tines_start()).contains(&x) && y.abs() <= HALF_WIDTH
+        (options.corridor_length..=options.tines_start()).contains(&x)
+            && y.abs() <= options.half_width
     };
     let gradients: Vec<Vec<f32>> = (0..GOALS)
         .map(|goal| {

@@ -59,9 +59,6 @@ pub fn worlds(options: &Options, episodes: usize, seed: u64) -> Vec<Maze> {
 }
 
 /// The goal that a position counts as having reached, if any.
-pub fn reached(options: &Options, [x, y]: [f32; 2]) -> Option<usize> {
-    (0..GOALS).find(|&k| {
-        let [gx, gy] = options.goal(k);
-        options.tine_at([x, y]) == Some(k) && (gx - x).hypot(gy - y) <= options.success_radius
-    })
+pub fn reached(options: &Options, position: [f32; 2]) -> Option<usize> {
+    (0..GOALS).find(|&goal| options.reaches(position, goal))
 }

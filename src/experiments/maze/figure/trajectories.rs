@@ -8,7 +8,7 @@ use crate::{
         centred, line, star, text,
     },
 };
-use gslab_envs::maze::{GOALS, HALF_WIDTH, Options};
+use gslab_envs::maze::{GOALS, Options};
 use plotters::prelude::*;
 
 const PANEL_WIDTH: u32 = 620;
@@ -65,7 +65,7 @@ impl<'a> Trajectories<'a> {
         let walls: Vec<_> = outline(o).into_iter().map(at).collect();
         area.draw(&Polygon::new(walls.clone(), FAINT.mix(0.55)))?;
         area.draw(&PathElement::new([walls.clone(), vec![walls[0]]].concat(), line(INK, 3)))?;
-        let (left, below) = at([0.0, -HALF_WIDTH]);
+        let (left, below) = at([0.0, -o.half_width]);
         area.draw(&Text::new("start", (left, below + 22), text(24, MUTED)))?;
         let radius = (0.42 * self.scale).clamp(10.0, 20.0);
         for (goal, color) in COLORS.iter().enumerate() {
@@ -141,13 +141,13 @@ impl Figure for Trajectories<'_> {
 /// The corners of free space, from the corridor's lower left, with the maze on the left hand.
 fn outline(o: &Options) -> Vec<[f32; 2]> {
     let mut corners = vec![
-        [0.0, HALF_WIDTH],
-        [0.0, -HALF_WIDTH],
-        [o.corridor_length, -HALF_WIDTH],
+        [0.0, o.half_width],
+        [0.0, -o.half_width],
+        [o.corridor_length, -o.half_width],
         [o.corridor_length, -o.top()],
     ];
     for goal in (0..GOALS).rev() {
-        let (low, high) = (o.tine_y(goal) - HALF_WIDTH, o.tine_y(goal) + HALF_WIDTH);
+        let (low, high) = (o.tine_y(goal) - o.half_width, o.tine_y(goal) + o.half_width);
         corners.extend([
             [o.tines_start(), low],
             [o.tines_end(), low],
@@ -155,6 +155,6 @@ fn outline(o: &Options) -> Vec<[f32; 2]> {
             [o.tines_start(), high],
         ]);
     }
-    corners.extend([[o.corridor_length, o.top()], [o.corridor_length, HALF_WIDTH]]);
+    corners.extend([[o.corridor_length, o.top()], [o.corridor_length, o.half_width]]);
     corners
 }
