@@ -226,7 +226,10 @@ impl Algorithm1<'_> {
                     dir: self.dir.join(format!("specialist-{number}")),
                     seed: derive_seed(self.seed, &format!("specialist {number}")),
                     variations: variations.clone(),
-                    weights: start.clone().with_fresh_moments(),
+                    weights: start
+                        .clone()
+                        .with_fresh_moments()
+                        .with_std(self.config().specialist_std),
                     demonstrations: None,
                     keep_best: true,
                 };
@@ -289,7 +292,7 @@ impl Algorithm1<'_> {
     }
 
     fn dapg(&self, plateau: &Plateau, demonstrations: &Demonstrations) -> Result<Weights> {
-        let mut weights = plateau.weights.clone();
+        let mut weights = plateau.weights.clone().with_std(self.config().merge_std);
         if self.config().merge_fresh_optimiser {
             weights = weights.with_fresh_moments();
         }

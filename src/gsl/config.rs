@@ -72,6 +72,10 @@ pub struct Config {
     pub partition: Partition,
     /// Samples of each specialist.
     pub specialist_samples: u64,
+    /// Standard deviation that a specialist's policy begins with, in action units; 0 keeps the
+    /// generalist's. A generalist at its plateau is sure of itself: its clones may explore too
+    /// little to find what it ignored.
+    pub specialist_std: f32,
     /// Samples of fine-tuning on the low-performing variations before cloning; 0 for none.
     pub low_finetune_samples: u64,
     /// N_D^s over N_s: demonstration samples of each specialist.
@@ -95,6 +99,10 @@ pub struct Config {
     pub merge: Merge,
     /// Samples of phase II.
     pub merge_samples: u64,
+    /// Standard deviation that the policy begins phase II with, in action units; 0 keeps the
+    /// generalist's. A wider policy finds demonstrations that differ from it likelier, so they
+    /// pull more.
+    pub merge_std: f32,
     /// Whether phase II goes on with the generalist's optimiser state or a fresh one.
     pub merge_fresh_optimiser: bool,
 }
@@ -107,6 +115,7 @@ impl Default for Config {
             low_success: 0.0,
             partition: Partition::Random,
             specialist_samples: 500_000,
+            specialist_std: 0.0,
             low_finetune_samples: 0,
             demonstration_samples: 1500,
             generalist_demonstration_samples: 0,
@@ -121,6 +130,7 @@ impl Default for Config {
             good_enough: 0.98,
             merge: Merge::Dapg,
             merge_samples: 1_000_000,
+            merge_std: 0.0,
             merge_fresh_optimiser: true,
         }
     }

@@ -77,6 +77,17 @@ impl Weights {
         self
     }
 
+    /// The same networks with every standard deviation of the policy set to `std`, kept in its
+    /// range; 0 changes nothing.
+    pub fn with_std(mut self, std: f32) -> Self {
+        if std > 0.0 {
+            let network = self.policy_shape.parameters();
+            self.policy[network..].fill(std.ln());
+            self.keep_log_std_in_range();
+        }
+        self
+    }
+
     pub fn of(&self, head: Head) -> (&[f32], &Moments) {
         match head {
             Head::Policy => (&self.policy, &self.policy_moments),
