@@ -89,7 +89,8 @@ fn rows_of(rollout: &Rollout, rows: &[usize]) -> Demonstrations {
     };
     Demonstrations {
         observations: take(&rollout.observations),
-        actions: take(&rollout.actions),
+        // What the world did, not what was sampled: it clips every action to [-1, 1].
+        actions: take(&rollout.actions).into_iter().map(|a| a.clamp(-1.0, 1.0)).collect(),
         rows: rows.len(),
     }
 }
