@@ -39,8 +39,7 @@ fn maze_steps(bencher: Bencher<'_, '_>, environments: usize) {
     const STEPS: usize = 150;
     let mut pool = pool(environments);
     let noise = Stream::new(1, "bench");
-    let actions: Vec<f32> =
-        (0..environments as u64 * 2).map(|i| noise.normal(0, i)[0]).collect();
+    let actions: Vec<f32> = (0..environments as u64 * 2).map(|i| noise.normal(0, i)[0]).collect();
     let mut ended = Vec::new();
     bencher.counter(ItemsCount::new(environments * STEPS)).bench_local(|| {
         for _ in 0..STEPS {
