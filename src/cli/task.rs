@@ -102,12 +102,7 @@ fn perform(context: &Context<'_>, task: &Task, machine: &Machine) -> Result<()> 
 }
 
 fn write_maze(context: &Context<'_>, result: &MazeResult) -> Result<()> {
-    let options = context
-        .config
-        .env
-        .clone()
-        .try_into()
-        .map_err(|e: toml::de::Error| Error::Usage(format!("env: {}", e.message())))?;
+    let options = maze::options(context.config)?;
     let json =
         serde_json::to_string_pretty(result).expect("results are plain data that always serialise");
     write_atomic(&context.run.join("result.json"), json.as_bytes())?;

@@ -17,10 +17,7 @@ pub fn smooth(curve: &[f64], kernel: f64, meaning: KernelMeaning) -> Vec<f64> {
 }
 
 fn weights(kernel: f64, meaning: KernelMeaning) -> Vec<f64> {
-    let sigma = match meaning {
-        KernelMeaning::Support => kernel / 8.0,
-        KernelMeaning::Sigma => kernel,
-    };
+    let sigma = sigma(kernel, meaning);
     let radius = reach(kernel, meaning) as i64;
     let raw: Vec<f64> = (-radius..=radius)
         .map(|d| if d == 0 { 1.0 } else { (-0.5 * (d as f64 / sigma).powi(2)).exp() })
@@ -29,13 +26,16 @@ fn weights(kernel: f64, meaning: KernelMeaning) -> Vec<f64> {
     raw.into_iter().map(|w| w / sum).collect()
 }
 
-/// How many points to either side a smoothed point depends on.
-fn reach(kernel: f64, meaning: KernelMeaning) -> usize {
-    let sigma = match meaning {
+fn sigma(kernel: f64, meaning: KernelMeaning) -> f64 {
+    match meaning {
         KernelMeaning::Support => kernel / 8.0,
         KernelMeaning::Sigma => kernel,
-    };
-    (4.0 * sigma + 0.5) as usize
+    }
+}
+
+/// How many points to either side a smoothed point depends on.
+fn reach(kernel: f64, meaning: KernelMeaning) -> usize {
+    (4.0 * sigma(kernel, meaning) + 0.5) as usize
 }
 
 /// What is known about the plateau from the curve so far.

@@ -44,11 +44,16 @@ pub fn advantages(steps: &Trajectories<'_>, discount: Discount) -> (Vec<f32>, Ve
     (advantages, targets)
 }
 
-/// Shifts and scales to mean 0 and (biased) standard deviation 1.
-pub fn standardise(values: &mut [f32]) {
+/// Mean and (biased) variance.
+pub fn mean_and_variance(values: &[f32]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
-    let variance = values.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
+    (mean, values.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n)
+}
+
+/// Shifts and scales to mean 0 and (biased) standard deviation 1.
+pub fn standardise(values: &mut [f32]) {
+    let (mean, variance) = mean_and_variance(values);
     let scale = 1.0 / (variance.sqrt() + 1e-8);
     for x in values {
         *x = ((f64::from(*x) - mean) * scale) as f32;

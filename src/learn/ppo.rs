@@ -172,11 +172,7 @@ pub fn gather(values: &[f32], rows: &[u32], of: usize) -> Vec<f32> {
 }
 
 fn explained_variance(advantages: &[f32], targets: &[f32]) -> f64 {
-    let variance = |values: &[f32]| {
-        let n = values.len() as f64;
-        let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
-        values.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n
-    };
+    let variance = |values| gae::mean_and_variance(values).1;
     1.0 - variance(advantages) / variance(targets).max(1e-12)
 }
 

@@ -15,7 +15,7 @@ use crate::{
     },
     learn::actor_critic::{ActorCritic, Weights},
     run::{
-        config::ConfigError,
+        config::{Config, ConfigError},
         file::{load, store},
         metrics::read_csv,
         phase::{Context, FINAL, Flow},
@@ -33,6 +33,17 @@ use std::path::Path;
 const EPISODES: usize = 100;
 /// Episodes of every goal in the picture of trajectories.
 const PICTURED: usize = 4;
+
+/// The maze's options among a run's settings.
+///
+/// # Errors
+/// If the settings are of another environment.
+pub fn options(config: &Config) -> Result<Options, ConfigError> {
+    config.env.clone().try_into().map_err(|e: toml::de::Error| ConfigError::Parse {
+        place: "env".into(),
+        message: e.message().into(),
+    })
+}
 
 /// Runs the experiment for `seeds` seeds from `first_seed` in a run's directory. What an
 /// interrupted run has finished is read, not done again.
@@ -146,11 +157,7 @@ fn curve(dir: &Path, start: f64, stretch: f64) -> Result<Vec<Point>> {
 }
 
 fn snapshot(context: &Context<'_>, weights: &Weights, seed: u64) -> Result<Snapshot> {
-    let options: Options =
-        context.config.env.clone().try_into().map_err(|e: toml::de::Error| ConfigError::Parse {
-            place: "env".into(),
-            message: e.message().into(),
-        })?;
+    let options = options(context.config)?;
     let mut network = context.network(weights.clone());
     let network: &mut dyn ActorCritic = &mut *network;
     let seed = derive_seed(seed, "measured");
