@@ -39,6 +39,7 @@ fn the_maze_keeps_every_promise() {
         maze::Options { horizon: 1, start_noise: 0.0, ..default() },
         maze::Options {
             corridor_length: 2.0,
+            middle_spacing: 1.05,
             tine_spacing: 1.05,
             speed: 10.0,
             horizon: 33,

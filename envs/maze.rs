@@ -39,7 +39,10 @@ pub struct Options {
     pub half_width: f32,
     /// Width of the spine, in x; wider means more time in which to turn.
     pub spine_width: f32,
-    /// Distance between the centre lines of neighbouring tines.
+    /// Distance between the centre lines of the middle tine and its neighbours; wider makes it
+    /// costlier to leave the middle for a neighbour.
+    pub middle_spacing: f32,
+    /// Distance between the centre lines of an outermost tine and its neighbour.
     pub tine_spacing: f32,
     /// The observed context is this times c.
     pub context_scale: f32,
@@ -64,6 +67,7 @@ impl Default for Options {
             corridor_length: 10.0,
             half_width: 0.5,
             spine_width: 1.0,
+            middle_spacing: 2.0,
             tine_spacing: 2.0,
             context_scale: 1.0,
             reward: Distance::Approximate,
@@ -89,12 +93,15 @@ impl Options {
 
     /// y of the centre line of tine `goal`, in `0..5` from the top.
     pub fn tine_y(&self, goal: usize) -> f32 {
-        (2.0 - goal as f32) * self.tine_spacing
+        let from_middle = 2.0 - goal as f32;
+        let beyond_neighbour = (from_middle.abs() - 1.0).max(0.0) * self.tine_spacing;
+        let neighbour = from_middle.abs().min(1.0) * self.middle_spacing;
+        (neighbour + beyond_neighbour).copysign(from_middle)
     }
 
     /// The highest free y, reached in the spine and the outer tines.
     pub fn top(&self) -> f32 {
-        2.0 * self.tine_spacing + self.half_width
+        self.tine_y(0) + self.half_width
     }
 
     /// The goal at the end of tine `goal`.
@@ -320,6 +327,12 @@ impl Env for Maze {
             "half_width",
             o.half_width.to_string(),
             "from 0.05 to 10",
+        )?;
+        check(
+            within(o.middle_spacing, 2.1 * o.half_width, 100.0),
+            "middle_spacing",
+            o.middle_spacing.to_string(),
+            "from 2.1 half_width (tines must not touch) to 100",
         )?;
         check(
             within(o.tine_spacing, 2.1 * o.half_width, 100.0),

@@ -6,12 +6,12 @@ type Point = [f64; 2];
 
 /// Free space as the documentation puts it, and nothing of the code under test.
 fn rectangles(o: &Options) -> Vec<Rectangle> {
-    let (length, spacing) = (f64::from(o.corridor_length), f64::from(o.tine_spacing));
-    let (half, spine) = (f64::from(o.half_width), f64::from(o.spine_width));
-    let top = 2.0 * spacing + half;
+    let (length, spine) = (f64::from(o.corridor_length), f64::from(o.spine_width));
+    let (neighbour, half) = (f64::from(o.middle_spacing), f64::from(o.half_width));
+    let outermost = neighbour + f64::from(o.tine_spacing);
+    let top = outermost + half;
     let mut all = vec![[0.0, length, -half, half], [length, length + spine, -top, top]];
-    for k in [2.0, 1.0, 0.0, -1.0, -2.0] {
-        let y = k * spacing;
+    for y in [outermost, neighbour, 0.0, -neighbour, -outermost] {
         all.push([length + spine, length + spine + 5.0, y - half, y + half]);
     }
     all
@@ -70,14 +70,22 @@ fn push(stream: &Stream, t: u64) -> [f32; 2] {
 fn geometries() -> (Vec<Options>, Vec<Options>) {
     let of = |corridor_length, tine_spacing, speed| Options {
         corridor_length,
+        middle_spacing: tine_spacing,
         tine_spacing,
         speed,
         ..Options::default()
     };
     let slim = |half_width, tine_spacing, spine_width| Options {
         half_width,
+        middle_spacing: tine_spacing,
         tine_spacing,
         spine_width,
+        ..Options::default()
+    };
+    let uneven = |middle_spacing, tine_spacing| Options {
+        middle_spacing,
+        tine_spacing,
+        spine_width: 4.0,
         ..Options::default()
     };
     (
@@ -88,6 +96,7 @@ fn geometries() -> (Vec<Options>, Vec<Options>) {
             of(10.0, 2.0, 3.0),
             of(4.0, 1.25, 0.7),
             of(32.0, 5.0, 10.0),
+            uneven(2.5, 1.25),
         ],
         vec![
             slim(0.3, 0.7, 1.9),
@@ -95,6 +104,8 @@ fn geometries() -> (Vec<Options>, Vec<Options>) {
             of(7.7, 1.67, 0.9),
             of(10.0, 1.92, 2.0),
             of(31.4, 33.3, 10.0),
+            uneven(1.07, 3.3),
+            uneven(2.4, 1.1),
         ],
     )
 }
@@ -316,16 +327,16 @@ fn sliding_is_creeping() {
 #[test]
 fn rounded_walls_are_free() {
     for i in 0..2_000 {
-        let tine_spacing = 1.05 + 0.01 * i as f32;
-        let options = Options { tine_spacing, ..Options::default() };
+        let (middle_spacing, tine_spacing) = (1.05 + 0.01 * i as f32, 1.05 + 0.0037 * i as f32);
+        let options = Options { middle_spacing, tine_spacing, ..Options::default() };
         for goal in 0..GOALS {
             let [x, y] = options.goal(goal);
             for up in [-1.0, 1.0] {
                 let wall = options.slide([x, y], [0.0, up]);
                 let seen = options.tine_at(wall);
-                assert_eq!(seen, Some(goal), "{wall:?}, tine_spacing {tine_spacing}");
+                assert_eq!(seen, Some(goal), "{wall:?}, {options:?}");
                 let along = options.slide(wall, [-0.25, up]);
-                assert_eq!(along, [x - 0.25, wall[1]], "tine_spacing {tine_spacing}");
+                assert_eq!(along, [x - 0.25, wall[1]], "{options:?}");
             }
         }
     }
@@ -517,9 +528,10 @@ fn an_episode_is_truncated_after_exactly_150_steps() {
 #[test]
 fn options_out_of_range_are_refused_by_name() {
     type Set = fn(&mut Options, f32);
-    let settings: [(&str, Set, [f32; 2]); 7] = [
+    let settings: [(&str, Set, [f32; 2]); 8] = [
         ("spine_width", |o, v| o.spine_width = v, [0.1, 100.0]),
         ("corridor_length", |o, v| o.corridor_length = v, [2.0, 1e3]),
+        ("middle_spacing", |o, v| o.middle_spacing = v, [1.05, 100.0]),
         ("tine_spacing", |o, v| o.tine_spacing = v, [1.05, 100.0]),
         ("context_scale", |o, v| o.context_scale = v, [0.0, 1e6]),
         ("speed", |o, v| o.speed = v, [1e-30, 10.0]),
