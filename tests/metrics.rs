@@ -110,7 +110,7 @@ fn the_readers_checksums_are_the_known_ones() {
 
 #[test]
 fn csv_reads_back_bit_for_bit() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     write(&mut Metrics::create(dir.path(), &COLUMNS).unwrap(), &ROWS);
     let table = read_csv(&dir.path().join(metrics::FILE_NAME)).unwrap();
     assert_eq!(table.columns, [&["step", "samples"], &COLUMNS[..]].concat());
@@ -131,7 +131,7 @@ fn csv_reads_back_bit_for_bit() {
 
 #[test]
 fn events_hold_the_same_values() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     write(&mut Metrics::create(dir.path(), &COLUMNS).unwrap(), &ROWS);
     let [_, file] = bytes(dir.path());
     let payloads = records(&file);
@@ -154,11 +154,11 @@ fn events_hold_the_same_values() {
 
 #[test]
 fn resuming_leaves_the_bytes_of_a_run_that_was_never_interrupted() {
-    let whole = tempfile::tempdir().unwrap();
+    let whole = temp_dir::TempDir::new().unwrap();
     write(&mut Metrics::create(whole.path(), &COLUMNS).unwrap(), &ROWS);
     for checkpoint in 0..=ROWS.len() {
         for killed in checkpoint..=ROWS.len() {
-            let dir = tempfile::tempdir().unwrap();
+            let dir = temp_dir::TempDir::new().unwrap();
             let mut metrics = Metrics::create(dir.path(), &COLUMNS).unwrap();
             write(&mut metrics, &ROWS[..checkpoint]);
             let offsets = metrics.offsets();
@@ -174,7 +174,7 @@ fn resuming_leaves_the_bytes_of_a_run_that_was_never_interrupted() {
 
 #[test]
 fn creating_starts_over() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     write(&mut Metrics::create(dir.path(), &["a"; 1]).unwrap(), &[]);
     write(&mut Metrics::create(dir.path(), &COLUMNS).unwrap(), &ROWS);
     let once = bytes(dir.path());
@@ -184,7 +184,7 @@ fn creating_starts_over() {
 
 #[test]
 fn resuming_refuses_files_that_are_not_the_checkpoints() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let mut metrics = Metrics::create(dir.path(), &COLUMNS).unwrap();
     write(&mut metrics, &ROWS);
     let Offsets { csv, events } = metrics.offsets();
@@ -207,7 +207,7 @@ fn resuming_refuses_files_that_are_not_the_checkpoints() {
 
 #[test]
 fn a_malformed_table_is_named_by_file_and_line() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let path = dir.path().join("broken.csv");
     for (text, line, problem) in [
         ("", 1, "header"),
@@ -241,7 +241,7 @@ fn a_directory_that_cannot_be_written_is_named() {
 #[test]
 fn a_full_disk_is_an_error_that_names_the_file() {
     for name in [metrics::FILE_NAME, events::FILE_NAME] {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         let path = dir.path().join(name);
         std::os::unix::fs::symlink("/dev/full", &path).unwrap();
         let error = Metrics::create(dir.path(), &COLUMNS).unwrap_err().to_string();
@@ -253,7 +253,7 @@ fn a_full_disk_is_an_error_that_names_the_file() {
 #[test]
 #[should_panic(expected = "as a column's name")]
 fn a_column_cannot_be_named_twice() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     let _ = Metrics::create(dir.path(), &["a", "a"]);
 }
 

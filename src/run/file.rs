@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn round_trips_and_leaves_nothing_behind() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         let path = dir.path().join("value.bin");
         let value = (vec![1.5f32, f32::NEG_INFINITY], "name".to_string(), Some(7u64));
         store(&path, &value).unwrap();
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_and_every_cut_is_noticed() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temp_dir::TempDir::new().unwrap();
         let path = dir.path().join("value.bin");
         store(&path, &vec![1u32, 2, 3]).unwrap();
         let good = fs::read(&path).unwrap();

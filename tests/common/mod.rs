@@ -10,7 +10,7 @@ use std::{
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
-use tempfile::TempDir;
+use temp_dir::TempDir;
 
 /// Settings with which the whole maze experiment takes about a second.
 pub const TINY: &str = "--set total_samples=60000 --set ppo.samples=1000 --set ppo.minibatch=500 \
@@ -48,7 +48,7 @@ pub struct Place(TempDir);
 
 impl Place {
     pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self(temp_dir::TempDir::new().unwrap())
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
