@@ -148,6 +148,7 @@ fn snapshot(policy: &Use) -> Snapshot {
             weights_context: 0.9 + s,
             weights_position: 3.1,
             counterfactual_distance: 0.4 + 7.6 * s,
+            agreement: 0.3 + 0.6 * s,
             gradient_cosine: -0.31 + 0.2 * s,
         },
         trajectories,
@@ -223,7 +224,7 @@ fn few_seeds_are_called_few() {
 
 #[test]
 fn figures_are_drawn_as_svg_and_png() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     figure::save(dir.path(), &like_the_paper(5), &Options::default()).unwrap();
     let mut names: Vec<_> = fs::read_dir(dir.path())
         .unwrap()
@@ -259,7 +260,7 @@ fn figures_cope_with_any_result() {
     empty.seeds[0].finetuned.clear();
     let long = Options { corridor_length: 60.0, tine_spacing: 1.1, ..Options::default() };
     let tall = Options { corridor_length: 2.0, tine_spacing: 9.0, ..Options::default() };
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     for result in [&odd, &empty, &like_the_paper(0), &like_the_paper(1)] {
         for options in [&long, &tall] {
             figure::save(dir.path(), result, options).unwrap();
@@ -280,7 +281,7 @@ fn figures_are_equal_when_drawn_again() {
 }
 
 fn report_of(result: &MazeResult, config: &str) -> String {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     write_report(dir.path(), result, config).unwrap();
     fs::read_to_string(dir.path().join(report::FILE_NAME)).unwrap()
 }
@@ -325,7 +326,7 @@ fn report_says_how_to_reproduce_it() {
 
 #[test]
 fn report_needs_a_maze() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temp_dir::TempDir::new().unwrap();
     for config in ["[env]\nwidth = 3", "[env]\ncorridor_length = 'long'", "= 3"] {
         let error = write_report(dir.path(), &like_the_paper(1), config).unwrap_err();
         assert!(matches!(error, report::Error::Config(_)), "{error}");

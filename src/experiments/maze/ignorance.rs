@@ -2,7 +2,7 @@
 
 use super::{
     playout::{play, worlds},
-    result::Ignorance,
+    result::{Ignorance, Trajectory},
 };
 use crate::{
     gsl::evaluate::Acting,
@@ -27,12 +27,14 @@ use gslab_envs::{
 const OBSERVATION: usize = 5;
 const CONTEXT: usize = 4;
 
-/// Measures a policy. `ended_at` is `[goal][place]` as in [`super::result::Snapshot`].
+/// Measures a policy. `ended_at` is `[goal][place]` as in [`super::result::Snapshot`], counted
+/// in the episodes of `played`.
 pub fn measure(
     options: &Options,
     family: &dyn Family,
     network: &mut dyn ActorCritic,
     config: &ppo::Config,
+    played: &[Trajectory],
     ended_at: &[[u32; 6]; GOALS],
     seed: u64,
 ) -> Ignorance {
@@ -56,6 +58,7 @@ pub fn measure(
         weights_context: row_norm(CONTEXT).sqrt(),
         weights_position: (row_norm(0) + row_norm(1)).sqrt(),
         counterfactual_distance: counterfactual_distance(options, network, seed),
+        agreement: agreement(options, played),
         gradient_cosine: gradient_cosine(options, family, network, &weights, config, seed),
     }
 }
@@ -76,6 +79,26 @@ pub fn mutual_information(counts: &[[u32; 6]; GOALS]) -> f64 {
     }
     // Rounding may leave a speck below 0.
     sum.max(0.0)
+}
+
+/// Share of the moves in the spine that lead to the right tine: up or down towards its row, or to
+/// the right within it. 0 if no episode came as far as the spine.
+fn agreement(options: &Options, trajectories: &[Trajectory]) -> f64 {
+    let (mut agree, mut moves) = (0u32, 0u32);
+    for trajectory in trajectories {
+        for step in trajectory.points.windows(2) {
+            let ([x, y], [next_x, next_y]) = (step[0], step[1]);
+            if !(options.corridor_length..options.tines_start()).contains(&x) {
+                continue;
+            }
+            let off = options.tine_y(trajectory.goal) - y;
+            let right =
+                if off.abs() > options.half_width { (next_y - y) * off > 0.0 } else { next_x > x };
+            moves += 1;
+            agree += u32::from(right);
+        }
+    }
+    f64::from(agree) / f64::from(moves.max(1))
 }
 
 type State = [f32; 4];
@@ -317,5 +340,21 @@ mod tests {
         let mut perfect = [[0; 6]; GOALS];
         (0..GOALS).for_each(|g| perfect[g][g] = 40);
         assert!((mutual_information(&perfect) - 5f64.log2()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn moves_of_the_oracle_agree_and_those_of_others_do_not() {
+        let options = Options::default();
+        let [x, mouth] = [options.corridor_length, options.tines_start()];
+        // In the corridor (not counted), up the spine, into the tine, and on in it (not counted).
+        let up = vec![[x - 0.1, 0.0], [x, 0.0], [x + 0.2, 1.0], [x + 0.4, 2.0], [mouth, 2.0]];
+        let of = |goal| agreement(&options, &[Trajectory { goal, points: up.clone() }]);
+        assert_eq!(of(1), 1.0);
+        // Up leads to the top tine, too, but not to the right at the row of its neighbour.
+        assert_eq!(of(0), 2.0 / 3.0);
+        assert_eq!(of(4), 0.0);
+        // Goal 2 is straight ahead: only the first move begins in its row, and goes right.
+        assert_eq!(of(2), 1.0 / 3.0);
+        assert_eq!(agreement(&options, &[]), 0.0);
     }
 }

@@ -173,7 +173,8 @@ fn snapshot(context: &Context<'_>, weights: &Weights, seed: u64) -> Result<Snaps
     let mut measured =
         |acting| evaluate(context.family, network, &variations, EPISODES, acting, seed);
     let (mean, sampled) = (measured(Acting::Mean), measured(Acting::Sampled));
+    let ppo = &context.config.ppo;
     let ignorance =
-        ignorance::measure(&options, context.family, network, &context.config.ppo, &ended_at, seed);
+        ignorance::measure(&options, context.family, network, ppo, &played, &ended_at, seed);
     Ok(Snapshot { mean, sampled, ended_at, ignorance, trajectories: pictured.collect() })
 }

@@ -96,6 +96,9 @@ pub struct Ignorance {
     pub weights_position: f64,
     /// Largest distance between final positions of episodes that differ in the context alone.
     pub counterfactual_distance: f64,
+    /// Share of the sampled actions in the spine that lead to the right tine: up or down towards
+    /// its row, or to the right within it.
+    pub agreement: f64,
     /// Mean cosine between the policy gradients of different goals at the junction.
     pub gradient_cosine: f64,
 }

@@ -241,7 +241,7 @@ fn seeds_table(seeds: &[SeedResult]) -> String {
 
 type Measure = (&'static str, fn(&Ignorance) -> f64);
 
-const MEASURES: [Measure; 13] = [
+const MEASURES: [Measure; 14] = [
     ("Information of goal and final place, bits (0 ignorant, 2.32 perfect)", |i| i.information),
     ("Sensitivity of the policy to the context: corridor", |i| i.sensitivity[0]),
     ("\u{2026} junction", |i| i.sensitivity[1]),
@@ -253,6 +253,7 @@ const MEASURES: [Measure; 13] = [
     ("\u{2026} by the position, over its range", |i| i.jacobian_position),
     ("Norm of first-layer weights from the context", |i| i.weights_context),
     ("\u{2026} from the position", |i| i.weights_position),
+    ("Share of moves in the spine that lead to the right tine", |i| i.agreement),
     ("Distance of final places that differ in the context alone", |i| i.counterfactual_distance),
     ("Cosine of policy gradients of different goals, junction", |i| i.gradient_cosine),
 ];
