@@ -107,7 +107,7 @@ fn values_out_of_range_are_refused_with_the_range() {
 fn values_of_another_type_are_refused_with_the_type() {
     for (setting, message) in [
         ("ppo.gamma=high", "ppo.gamma = \"high\": must be of type float, like 0.95"),
-        ("ppo.epochs=1.5", "ppo.epochs = 1.5: must be of type integer, like 10"),
+        ("ppo.epochs=1.5", "ppo.epochs = 1.5: must be of type integer, like 5"),
         ("ppo.hidden=16", "ppo.hidden = 16: must be of type array, like [256, 256]"),
         ("ppo.hidden=[\"a\"]", "ppo.hidden = \"a\": must be of type integer, like 256"),
         ("gsl.plateau=3", "gsl.plateau = 3: must be of type string, like \"retro\""),

@@ -207,6 +207,11 @@ fn networks_are_trained_apart_and_log_std_stays_in_range() {
         assert_eq!(after.value, weights.value);
         assert_eq!(after.log_std(), [floor; ACTION]);
         assert!(after.policy_moments.first[network..].iter().all(|&slope| slope > 0.0));
+
+        executor.fix_std(0.8);
+        assert_eq!(executor.log_std(), [0.8f32.ln(); ACTION]);
+        executor.minimise(&policy_only, &SETTINGS);
+        assert_eq!(executor.weights().log_std(), [0.8f32.ln(); ACTION]);
     }
 }
 

@@ -161,6 +161,7 @@ fn train(context: &Context<'_>, dir: &Path, seed: u64) -> Result<Weights> {
             derive_seed(seed, "generalist"),
         ),
         demonstrations: None,
+        anneal: None,
         keep_best: false,
     };
     let iterations = config.iterations(config.total_samples);

@@ -19,7 +19,7 @@ use crate::{
     },
     run::{
         file::{FileError, load, store},
-        phase::{Checkpoint, Context, Flow, Phase},
+        phase::{Anneal, Checkpoint, Context, Flow, Phase},
     },
 };
 use gslab_envs::rng::{Stream, derive_seed};
@@ -127,6 +127,7 @@ impl Algorithm1<'_> {
             variations: self.context.variations(),
             weights: Weights::new(&architecture, seed),
             demonstrations: None,
+            anneal: None,
             keep_best: false,
         })
     }
@@ -205,6 +206,7 @@ impl Algorithm1<'_> {
             variations: split.low(),
             weights: plateau.weights.clone().with_fresh_moments(),
             demonstrations: None,
+            anneal: None,
             keep_best: false,
         };
         let iterations = self.context.config.iterations(samples);
@@ -231,6 +233,10 @@ impl Algorithm1<'_> {
                         .with_fresh_moments()
                         .with_std(self.config().specialist_std),
                     demonstrations: None,
+                    anneal: anneal(
+                        self.config().specialist_std,
+                        self.config().specialist_final_std,
+                    ),
                     keep_best: true,
                 };
                 let checkpoint = phase.run(self.context, iterations, &mut unobserved)?;
@@ -303,6 +309,7 @@ impl Algorithm1<'_> {
             variations: self.context.variations(),
             weights,
             demonstrations: Some(demonstrations),
+            anneal: anneal(self.config().merge_std, self.config().merge_final_std),
             keep_best: false,
         };
         let iterations = self.context.config.iterations(self.config().merge_samples);
@@ -347,6 +354,11 @@ impl Algorithm1<'_> {
             + self.planned_demonstrations(split)
             + merge
     }
+}
+
+/// A standard deviation that is scheduled if both its ends are given.
+fn anneal(from: f32, to: f32) -> Option<Anneal> {
+    (from > 0.0 && to > 0.0).then_some(Anneal { from, to })
 }
 
 fn unobserved(_: &dyn ActorCritic, _: &[f64]) -> Result<Flow> {

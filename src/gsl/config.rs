@@ -76,6 +76,10 @@ pub struct Config {
     /// generalist's. A generalist at its plateau is sure of itself: its clones may explore too
     /// little to find what it ignored.
     pub specialist_std: f32,
+    /// If above 0: the specialists' standard deviation is not learned but falls from
+    /// `specialist_std` to this. Demonstrations of a policy that still explores are hard to
+    /// imitate.
+    pub specialist_final_std: f32,
     /// Samples of fine-tuning on the low-performing variations before cloning; 0 for none.
     pub low_finetune_samples: u64,
     /// N_D^s over N_s: demonstration samples of each specialist.
@@ -103,6 +107,10 @@ pub struct Config {
     /// generalist's. A wider policy finds demonstrations that differ from it likelier, so they
     /// pull more.
     pub merge_std: f32,
+    /// If above 0: the standard deviation in phase II is not learned but falls from `merge_std`
+    /// to this. Learned, it shrinks before all demonstrations are followed, and those that differ
+    /// from the policy by several standard deviations no longer pull.
+    pub merge_final_std: f32,
     /// Whether phase II goes on with the generalist's optimiser state or a fresh one.
     pub merge_fresh_optimiser: bool,
 }
@@ -116,6 +124,7 @@ impl Default for Config {
             partition: Partition::Random,
             specialist_samples: 500_000,
             specialist_std: 0.0,
+            specialist_final_std: 0.0,
             low_finetune_samples: 0,
             demonstration_samples: 1500,
             generalist_demonstration_samples: 0,
@@ -131,6 +140,7 @@ impl Default for Config {
             merge: Merge::Dapg,
             merge_samples: 1_000_000,
             merge_std: 0.0,
+            merge_final_std: 0.0,
             merge_fresh_optimiser: true,
         }
     }

@@ -17,6 +17,9 @@ pub trait ActorCritic: Send {
     fn value(&mut self, observations: &[f32], value: &mut [f32]);
     /// Log of the policy's standard deviations, `[action]`.
     fn log_std(&self) -> Vec<f32>;
+    /// Fixes every standard deviation of the policy at `std`, in action units, until it is set
+    /// again.
+    fn fix_std(&mut self, std: f32);
     /// One Adam step of each network that a term trains, on the sum of the terms; the gradient
     /// norms of the two networks are clipped apart. Returns each term's tally.
     fn minimise(&mut self, terms: &[Term<'_>], settings: &Settings) -> Vec<Tally>;
@@ -77,10 +80,11 @@ impl Weights {
         self
     }
 
-    /// The same networks with every standard deviation of the policy set to `std`, kept in its
-    /// range; 0 changes nothing.
+    /// The same networks with every standard deviation of the policy set to `std`, its limit
+    /// raised to that if need be; 0 changes nothing.
     pub fn with_std(mut self, std: f32) -> Self {
         if std > 0.0 {
+            self.log_std_range.1 = self.log_std_range.1.max(std.ln());
             let network = self.policy_shape.parameters();
             self.policy[network..].fill(std.ln());
             self.keep_log_std_in_range();

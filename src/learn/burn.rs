@@ -87,6 +87,11 @@ impl ActorCritic for BurnActorCritic {
         read(self.policy.parameters.clone().slice([self.policy.log_std()]))
     }
 
+    fn fix_std(&mut self, std: f32) {
+        self.log_std_range = (std.ln(), std.ln());
+        self.keep_log_std_in_range();
+    }
+
     fn minimise(&mut self, terms: &[Term<'_>], settings: &Settings) -> Vec<Tally> {
         let device = self.device.clone().autodiff();
         let heads = [Head::Policy, Head::Value];

@@ -103,6 +103,11 @@ impl ActorCritic for CpuActorCritic {
         self.network(Head::Policy).2.to_vec()
     }
 
+    fn fix_std(&mut self, std: f32) {
+        self.weights.log_std_range = (std.ln(), std.ln());
+        self.weights.keep_log_std_in_range();
+    }
+
     fn minimise(&mut self, terms: &[Term<'_>], settings: &Settings) -> Vec<Tally> {
         let mut lanes = std::mem::take(&mut self.lanes);
         lanes.resize_with(terms.len() * LANES, Vec::new);

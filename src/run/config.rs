@@ -263,6 +263,10 @@ impl Config {
         within("gsl.demonstration_samples", gsl.demonstration_samples, 1, most)?;
         let samples = gsl.generalist_demonstration_samples;
         within("gsl.generalist_demonstration_samples", samples, 0, most)?;
+        within("gsl.specialist_std", gsl.specialist_std, 0.0, 100.0)?;
+        within("gsl.specialist_final_std", gsl.specialist_final_std, 0.0, gsl.specialist_std)?;
+        within("gsl.merge_std", gsl.merge_std, 0.0, 100.0)?;
+        within("gsl.merge_final_std", gsl.merge_final_std, 0.0, gsl.merge_std)?;
         at_least("gsl.window", gsl.window, 1)?;
         within("gsl.epsilon", gsl.epsilon, 0.0, f64::MAX)?;
         above("gsl.kernel", gsl.kernel, 0.0, 1e6)?;

@@ -55,6 +55,28 @@ impl Context<'_> {
     }
 }
 
+/// A standard deviation of the policy that is not learned but falls as the phase goes on: the
+/// policy explores at first and is sure of itself at the end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Anneal {
+    /// Standard deviations at the start and at the end, in action units.
+    pub from: f32,
+    pub to: f32,
+}
+
+impl Anneal {
+    /// Shares of the phase at which the standard deviation begins to fall and has fallen.
+    const FALL: (f32, f32) = (0.3, 0.8);
+
+    /// The standard deviation after `done` of `all` iterations: between the two it falls by the
+    /// same factor in each.
+    fn std(&self, done: u64, all: u64) -> f32 {
+        let (start, end) = Self::FALL;
+        let fallen = ((done as f32 / all as f32 - start) / (end - start)).clamp(0.0, 1.0);
+        self.from.powf(1.0 - fallen) * self.to.powf(fallen)
+    }
+}
+
 /// What one phase is.
 pub struct Phase<'a> {
     /// Shown to people.
@@ -67,6 +89,8 @@ pub struct Phase<'a> {
     pub weights: Weights,
     /// Makes it phase II: PPO with these as an auxiliary term.
     pub demonstrations: Option<&'a Demonstrations>,
+    /// Whether the policy's standard deviation is scheduled; if not it is learned.
+    pub anneal: Option<Anneal>,
     /// Whether to measure the policy now and then and keep the best (the specialists).
     pub keep_best: bool,
 }
@@ -174,6 +198,9 @@ impl Phase<'_> {
         let mut flow =
             if state.iterations > 0 { observer(&*network, &state.curve)? } else { Flow::Continue };
         while flow == Flow::Continue && state.iterations < iterations {
+            if let Some(anneal) = self.anneal {
+                network.fix_std(anneal.std(state.iterations, iterations));
+            }
             let rollout =
                 collect(&mut pool, &mut *network, steps, noise, state.iterations * steps as u64);
             let iteration = state.iterations;
@@ -343,5 +370,24 @@ impl Phase<'_> {
             mean(&mut mine.map(|e| flag(e.solved)))
         }));
         row
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scheduled_std_falls_by_the_same_factor_between_its_ends() {
+        let anneal = Anneal { from: 2.0, to: 0.5 };
+        let std: Vec<f32> = (0..=100).map(|done| anneal.std(done, 100)).collect();
+        assert!(std[..=30].iter().all(|&s| s == 2.0));
+        assert!(std[80..].iter().all(|&s| s == 0.5));
+        // Halfway down it is the geometric mean of the two.
+        assert!((std[55] - 1.0).abs() < 1e-5, "{}", std[55]);
+        for t in 31..80 {
+            let factor = std[t] / std[t - 1];
+            assert!((factor - 0.25f32.powf(1.0 / 50.0)).abs() < 1e-4, "{t}: {factor}");
+        }
     }
 }
