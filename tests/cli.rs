@@ -82,6 +82,12 @@ fn values_out_of_range_are_refused_with_the_range() {
         ("ppo.hidden=[0]", "ppo.hidden = [0]: must be up to 16 widths from 1 to 8192"),
         ("ppo.epochs=-1", "ppo.epochs = -1: must be at least 0"),
         ("env.horizon=0", "env.horizon = 0: must be from 1 to 1000000"),
+        (
+            "env.middle_spacing=1",
+            "env.middle_spacing = 1: must be from 2.1 half_width (tines must not touch) to 100",
+        ),
+        ("gsl.specialist_final_std=4", "gsl.specialist_final_std = 4: must be from 0 to 3"),
+        ("gsl.merge_std=-1", "gsl.merge_std = -1: must be from 0 to 100"),
         ("env.horizon=-3", "env.horizon = -3: must be at least 0"),
         ("total_samples=0", "total_samples = 0: must be at least 1"),
         ("checkpoint_every=0", "checkpoint_every = 0: must be at least 1"),
