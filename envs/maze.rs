@@ -328,18 +328,16 @@ impl Env for Maze {
             o.half_width.to_string(),
             "from 0.05 to 10",
         )?;
-        check(
-            within(o.middle_spacing, 2.1 * o.half_width, 100.0),
-            "middle_spacing",
-            o.middle_spacing.to_string(),
-            "from 2.1 half_width (tines must not touch) to 100",
-        )?;
-        check(
-            within(o.tine_spacing, 2.1 * o.half_width, 100.0),
-            "tine_spacing",
-            o.tine_spacing.to_string(),
-            "from 2.1 half_width (tines must not touch) to 100",
-        )?;
+        for (key, spacing) in
+            [("middle_spacing", o.middle_spacing), ("tine_spacing", o.tine_spacing)]
+        {
+            check(
+                within(spacing, 2.1 * o.half_width, 100.0),
+                key,
+                spacing.to_string(),
+                "from 2.1 half_width (tines must not touch) to 100",
+            )?;
+        }
         check(
             within(o.context_scale, 0.0, 1e6),
             "context_scale",

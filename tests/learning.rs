@@ -19,7 +19,8 @@ use gslab_envs::{
 
 fn maze() -> Box<dyn Family> {
     // A short corridor and a fast agent: the tines are reached within a few steps.
-    let options = "corridor_length = 2.0\nspeed = 0.5\nhorizon = 50\nmiddle_spacing = 1.25\ntine_spacing = 1.25\nspine_width = 4.0";
+    let options = "corridor_length = 2.0\nspeed = 0.5\nhorizon = 50\n\
+        middle_spacing = 1.25\ntine_spacing = 1.25\nspine_width = 4.0";
     let entry = registry::find("maze").expect("the maze is registered");
     entry.build(&options.parse().expect("valid TOML")).expect("valid options")
 }
