@@ -46,6 +46,13 @@ pub struct Options {
     pub tine_spacing: f32,
     /// The observed context is this times c.
     pub context_scale: f32,
+    /// Which fifth of (0, 1], from 1, holds the contexts of each tine's goal, the top tine's
+    /// first. In order, a policy that merely leans up or down with the context already gains;
+    /// out of order it need not.
+    pub context_fifths: [u8; GOALS],
+    /// The x from which observed positions are measured, on the corridor's axis. Near the fork a
+    /// hidden unit can switch there at any context: far from it, only a large bias lets it.
+    pub origin: f32,
     /// The distance in the reward.
     pub reward: Distance,
     /// Steps of an episode.
@@ -70,6 +77,8 @@ impl Default for Options {
             middle_spacing: 2.0,
             tine_spacing: 2.0,
             context_scale: 1.0,
+            context_fifths: [1, 2, 3, 4, 5],
+            origin: 0.0,
             reward: Distance::Approximate,
             horizon: 150,
             speed: 0.25,
@@ -167,6 +176,19 @@ impl Options {
         [x, (y + dy).clamp(low, high)]
     }
 
+    /// The context of goal `goal`: `fraction` in (0, 1] is the place within its fifth of (0, 1].
+    pub fn context(&self, goal: usize, fraction: f32) -> f32 {
+        (f32::from(self.context_fifths[goal]) - 1.0 + fraction) / GOALS as f32
+    }
+
+    /// The goal that a context in (0, 1] stands for, in `0..5` from the top: the paper's
+    /// interval i = ceil(5c), looked up in the fifths.
+    pub fn goal_of_context(&self, context: f32) -> usize {
+        let fifth = ((context * GOALS as f32).ceil() as usize).clamp(1, GOALS);
+        let held = |&f: &u8| usize::from(f) == fifth;
+        self.context_fifths.iter().position(held).expect("the fifths are a permutation")
+    }
+
     /// Whether a position counts as having reached a goal: within the radius, in its own tine.
     pub fn reaches(&self, [x, y]: [f32; 2], goal: usize) -> bool {
         self.tine_at([x, y]) == Some(goal)
@@ -248,16 +270,6 @@ fn taut_straight(from: [f32; 2], to: [f32; 2], gates: &[(f32, f32, f32)]) -> boo
         let y = from[1] + (to[1] - from[1]) * (x - from[0]) / (to[0] - from[0]);
         (low..=high).contains(&y)
     })
-}
-
-/// The context of goal `goal`: `fraction` in (0, 1] is the place within its fifth of (0, 1].
-pub fn context(goal: usize, fraction: f32) -> f32 {
-    (goal as f32 + fraction) / GOALS as f32
-}
-
-/// The goal that a context in (0, 1] stands for, in `0..5`: the paper's i - 1 = ceil(5c) - 1.
-pub fn goal_of_context(context: f32) -> usize {
-    ((context * GOALS as f32).ceil() as usize).clamp(1, GOALS) - 1
 }
 
 /// One maze with its agent.
@@ -344,6 +356,15 @@ impl Env for Maze {
             o.context_scale.to_string(),
             "from 0 to 1e6",
         )?;
+        check(within(o.origin, -1e3, 1e3), "origin", o.origin.to_string(), "from -1000 to 1000")?;
+        let mut fifths = o.context_fifths;
+        fifths.sort_unstable();
+        check(
+            fifths == [1, 2, 3, 4, 5],
+            "context_fifths",
+            format!("{:?}", o.context_fifths),
+            "1, 2, 3, 4, 5 in any order",
+        )?;
         check(
             (1..=1_000_000).contains(&o.horizon),
             "horizon",
@@ -387,7 +408,7 @@ impl Env for Maze {
         Self {
             options: *options,
             goal: goal as u8,
-            context: context(goal, fraction),
+            context: options.context(goal, fraction),
             position: [START[0] + noise(dx), START[1] + noise(dy)],
             velocity: [0.0; 2],
             time: 0,
@@ -418,7 +439,7 @@ impl Env for Maze {
             (1.0, 1.0, 1.0)
         };
         out.copy_from_slice(&[
-            self.position[0] / length,
+            (self.position[0] - o.origin) / length,
             self.position[1] / height,
             self.velocity[0] / speed,
             self.velocity[1] / speed,

@@ -471,15 +471,24 @@ fn approximate_distance_is_too_short_only_in_wrong_tines() {
 
 #[test]
 fn every_context_stands_for_its_goal() {
-    for goal in 0..GOALS {
-        for i in 1..=65_536 {
-            let c = context(goal, i as f32 / 65_536.0);
-            assert!(c > 0.0 && c <= 1.0, "{c}");
-            assert_eq!(goal_of_context(c), goal, "{c}");
+    let in_order = Options::default();
+    let shuffled = Options { context_fifths: [3, 5, 1, 2, 4], ..in_order };
+    for options in [in_order, shuffled] {
+        for goal in 0..GOALS {
+            // The paper's ((i - 1)/5, i/5].
+            let i = f32::from(options.context_fifths[goal]);
+            for part in 1..=65_536 {
+                let c = options.context(goal, part as f32 / 65_536.0);
+                assert!(c > (i - 1.0) / 5.0 && c <= i / 5.0, "{c}");
+                assert_eq!(options.goal_of_context(c), goal, "{c}");
+            }
         }
     }
     for (goal, end) in [0.2, 0.4, 0.6, 0.8, 1.0].into_iter().enumerate() {
-        assert_eq!(goal_of_context(end), goal);
+        assert_eq!(in_order.goal_of_context(end), goal);
+    }
+    for (end, goal) in [(0.2, 2), (0.4, 3), (0.6, 0), (0.8, 4), (1.0, 1)] {
+        assert_eq!(shuffled.goal_of_context(end), goal);
     }
 }
 
@@ -528,12 +537,13 @@ fn an_episode_is_truncated_after_exactly_150_steps() {
 #[test]
 fn options_out_of_range_are_refused_by_name() {
     type Set = fn(&mut Options, f32);
-    let settings: [(&str, Set, [f32; 2]); 8] = [
+    let settings: [(&str, Set, [f32; 2]); 9] = [
         ("spine_width", |o, v| o.spine_width = v, [0.1, 100.0]),
         ("corridor_length", |o, v| o.corridor_length = v, [2.0, 1e3]),
         ("middle_spacing", |o, v| o.middle_spacing = v, [1.05, 100.0]),
         ("tine_spacing", |o, v| o.tine_spacing = v, [1.05, 100.0]),
         ("context_scale", |o, v| o.context_scale = v, [0.0, 1e6]),
+        ("origin", |o, v| o.origin = v, [-1e3, 1e3]),
         ("speed", |o, v| o.speed = v, [1e-30, 10.0]),
         ("start_noise", |o, v| o.start_noise = v, [0.0, 0.5]),
         ("success_radius", |o, v| o.success_radius = v, [1e-30, 5.0]),
@@ -547,7 +557,7 @@ fn options_out_of_range_are_refused_by_name() {
         for value in [low, high] {
             assert_eq!(tried(value), Ok(()), "{key} = {value}");
         }
-        let (below, above) = (low - 0.001, high * 1.001);
+        let (below, above) = (low - 0.001 * low.abs().max(1.0), high * 1.001);
         for value in [below, above, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let error = tried(value).expect_err("out of range");
             assert_eq!(error.key, key, "{value}");
@@ -558,6 +568,10 @@ fn options_out_of_range_are_refused_by_name() {
     for half_width in [0.049, f32::NAN, 10.1] {
         let options = Options { half_width, ..Options::default() };
         assert_eq!(Maze::validate(&options).expect_err("out of range").key, "half_width");
+    }
+    for context_fifths in [[0, 1, 2, 3, 4], [1, 2, 3, 4, 6], [1, 2, 2, 4, 5]] {
+        let options = Options { context_fifths, ..Options::default() };
+        assert_eq!(Maze::validate(&options).expect_err("no order").key, "context_fifths");
     }
     for (horizon, fits) in [(0, false), (1, true), (1_000_000, true), (1_000_001, false)] {
         let options = Options { horizon, ..Options::default() };
@@ -577,7 +591,7 @@ fn levels_place_agent_and_context_within_their_bounds() {
             let maze = Maze::reset(&options, level);
             assert_eq!(maze, Maze::reset(&options, level));
             assert_eq!(maze.goal(), variation as usize);
-            assert_eq!(goal_of_context(maze.context), maze.goal());
+            assert_eq!(options.goal_of_context(maze.context), maze.goal());
             assert_eq!((maze.velocity, maze.time), ([0.0; 2], 0));
             assert!(options.is_free(maze.position));
             let [x, y] = maze.position;
@@ -599,18 +613,19 @@ fn levels_place_agent_and_context_within_their_bounds() {
 
 #[test]
 fn observations_are_position_velocity_and_context() {
-    for normalise_observations in [false, true] {
-        let options = Options { normalise_observations, context_scale: 0.5, ..Options::default() };
+    for (normalise_observations, origin, expected) in [
+        (false, 0.0, [16.0, -4.5, 0.25, -0.25, 0.45]),
+        (true, 0.0, [1.0, -1.0, 1.0, -1.0, 0.45]),
+        (false, 12.0, [4.0, -4.5, 0.25, -0.25, 0.45]),
+        (true, 12.0, [0.25, -1.0, 1.0, -1.0, 0.45]),
+    ] {
+        let options =
+            Options { normalise_observations, origin, context_scale: 0.5, ..Options::default() };
         let mut maze = maze(&options, 4);
         maze.place([16.0, -4.5], [0.25, -0.25]);
         maze.set_context(0.9);
         let mut seen = [f32::NAN; 5];
         maze.sense(&mut seen);
-        let expected = if normalise_observations {
-            [1.0, -1.0, 1.0, -1.0, 0.45]
-        } else {
-            [16.0, -4.5, 0.25, -0.25, 0.45]
-        };
         assert_eq!(seen, expected);
     }
 }

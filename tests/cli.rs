@@ -86,6 +86,12 @@ fn values_out_of_range_are_refused_with_the_range() {
             "env.middle_spacing=1",
             "env.middle_spacing = 1: must be from 2.1 half_width (tines must not touch) to 100",
         ),
+        (
+            "env.context_fifths=[1, 2, 3, 3, 5]",
+            "env.context_fifths = [1, 2, 3, 3, 5]: must be 1, 2, 3, 4, 5 in any order",
+        ),
+        ("env.origin=2000", "env.origin = 2000: must be from -1000 to 1000"),
+        ("dapg.epochs=-1", "dapg.epochs = -1: must be at least 0"),
         ("gsl.specialist_final_std=4", "gsl.specialist_final_std = 4: must be from 0 to 3"),
         ("gsl.merge_std=-1", "gsl.merge_std = -1: must be from 0 to 100"),
         ("env.horizon=-3", "env.horizon = -3: must be at least 0"),
@@ -113,7 +119,7 @@ fn values_out_of_range_are_refused_with_the_range() {
 fn values_of_another_type_are_refused_with_the_type() {
     for (setting, message) in [
         ("ppo.gamma=high", "ppo.gamma = \"high\": must be of type float, like 0.95"),
-        ("ppo.epochs=1.5", "ppo.epochs = 1.5: must be of type integer, like 5"),
+        ("ppo.epochs=1.5", "ppo.epochs = 1.5: must be of type integer, like 2"),
         ("ppo.hidden=16", "ppo.hidden = 16: must be of type array, like [256, 256]"),
         ("ppo.hidden=[\"a\"]", "ppo.hidden = \"a\": must be of type integer, like 256"),
         ("gsl.plateau=3", "gsl.plateau = 3: must be of type string, like \"retro\""),

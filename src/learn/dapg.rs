@@ -36,6 +36,9 @@ pub struct Config {
     pub likelihood: Likelihood,
     /// Entropy coefficient while demonstrations are used.
     pub entropy_coefficient: f32,
+    /// Passes over an iteration's samples while demonstrations are used; 0 keeps `ppo.epochs`.
+    /// What the demonstrations show is learned in optimiser steps, not in samples.
+    pub epochs: usize,
 }
 
 impl Default for Config {
@@ -45,6 +48,7 @@ impl Default for Config {
             minibatch: 2000,
             likelihood: Likelihood::Scaled,
             entropy_coefficient: 0.01,
+            epochs: 0,
         }
     }
 }

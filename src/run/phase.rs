@@ -293,6 +293,9 @@ impl Phase<'_> {
         let mut ppo = config.ppo.clone();
         if self.demonstrations.is_some() {
             ppo.entropy_coefficient = config.dapg.entropy_coefficient;
+            if config.dapg.epochs > 0 {
+                ppo.epochs = config.dapg.epochs;
+            }
         }
         ppo
     }

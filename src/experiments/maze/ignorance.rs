@@ -18,7 +18,7 @@ use crate::{
 };
 use gslab_envs::{
     levels::{LevelSet, Order},
-    maze::{GOALS, Options, context},
+    maze::{GOALS, Options},
     registry::Family,
     rng::Stream,
 };
@@ -129,7 +129,13 @@ fn observe(options: &Options, states: &[State], contexts: &[f32]) -> Vec<f32> {
     let mut out = Vec::with_capacity(states.len() * contexts.len() * OBSERVATION);
     for state in states {
         for &c in contexts {
-            let mut row = [state[0], state[1], state[2], state[3], c * options.context_scale];
+            let mut row = [
+                state[0] - options.origin,
+                state[1],
+                state[2],
+                state[3],
+                c * options.context_scale,
+            ];
             if options.normalise_observations {
                 row[0] /= options.tines_end();
                 row[1] /= options.top();
@@ -143,8 +149,8 @@ fn observe(options: &Options, states: &[State], contexts: &[f32]) -> Vec<f32> {
 }
 
 /// The middle of every goal's interval of contexts.
-fn contexts() -> [f32; GOALS] {
-    std::array::from_fn(|goal| context(goal, 0.5))
+fn contexts(options: &Options) -> [f32; GOALS] {
+    std::array::from_fn(|goal| options.context(goal, 0.5))
 }
 
 /// Mean actions as the world executes them, clipped.
@@ -155,14 +161,14 @@ fn actions(network: &mut dyn ActorCritic, observations: &[f32]) -> Vec<[f64; 2]>
 }
 
 fn policy_sensitivity(options: &Options, network: &mut dyn ActorCritic, states: &[State]) -> f64 {
-    let actions = actions(network, &observe(options, states, &contexts()));
+    let actions = actions(network, &observe(options, states, &contexts(options)));
     let norm = |a: &[f64; 2]| a[0].hypot(a[1]);
     let size = actions.iter().map(norm).sum::<f64>() / actions.len() as f64;
     mean_over_pairs(&actions, |a, b| norm(&[a[0] - b[0], a[1] - b[1]])) / (size + 1e-6)
 }
 
 fn value_sensitivity(options: &Options, network: &mut dyn ActorCritic, states: &[State]) -> f64 {
-    let observations = observe(options, states, &contexts());
+    let observations = observe(options, states, &contexts(options));
     let mut values = vec![0.0; observations.len() / OBSERVATION];
     network.value(&observations, &mut values);
     let size = values.iter().map(|v| f64::from(v.abs())).sum::<f64>() / values.len() as f64;
@@ -191,7 +197,7 @@ fn jacobians(options: &Options, network: &mut dyn ActorCritic, states: &[State])
         for sign in [1.0, -1.0] {
             let mut observations = Vec::new();
             for &state in states {
-                for c in contexts() {
+                for c in contexts(options) {
                     let (state, c) = bump(state, c, sign * STEP);
                     observations.extend(observe(options, &[state], &[c]));
                 }
@@ -220,7 +226,7 @@ fn jacobians(options: &Options, network: &mut dyn ActorCritic, states: &[State])
 fn counterfactual_distance(options: &Options, network: &mut dyn ActorCritic, seed: u64) -> f64 {
     const STARTS: usize = 10;
     let bases: Vec<_> = worlds(options, STARTS, seed).into_iter().take(STARTS).collect();
-    let ends: Vec<Vec<[f32; 2]>> = contexts()
+    let ends: Vec<Vec<[f32; 2]>> = contexts(options)
         .into_iter()
         .map(|c| {
             let mut twins = bases.clone();
