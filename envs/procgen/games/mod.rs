@@ -1,0 +1,70 @@
+//! The games, one file each, and the table of them.
+
+use super::{
+    game::{Facts, Game},
+    options::{Options, Settings},
+    state::StateError,
+    world::{Original, World},
+};
+use crate::{OptionError, registry};
+
+/// A game by name, whatever its type.
+pub struct Entry {
+    pub facts: &'static Facts,
+    start: fn(Settings, i32) -> Box<dyn Original>,
+    restore: fn(&[u8]) -> Result<Box<dyn Original>, StateError>,
+}
+
+impl Entry {
+    const fn of<G: Game>() -> Self {
+        Self {
+            facts: G::FACTS,
+            start: |settings, rand_seed| Box::new(World::<G>::start(settings, rand_seed)),
+            restore: |bytes| Ok(Box::new(World::<G>::from_bytes(bytes)?)),
+        }
+    }
+
+    /// See [`World::original`].
+    pub fn original(
+        &self,
+        options: &Options,
+        rand_seed: i32,
+        index: u32,
+    ) -> Result<Box<dyn Original>, OptionError> {
+        options.validate(self.facts)?;
+        Ok((self.start)(Settings::new(options, self.facts, index), rand_seed))
+    }
+
+    /// See [`World::from_bytes`].
+    pub fn from_bytes(&self, bytes: &[u8]) -> Result<Box<dyn Original>, StateError> {
+        (self.restore)(bytes)
+    }
+}
+
+/// Looks a game up by the name that the original gives it.
+pub fn find(name: &str) -> Option<&'static Entry> {
+    GAMES.iter().find(|entry| entry.facts.name == name)
+}
+
+macro_rules! games {
+    ($($module:ident::$game:ident,)*) => {
+        $(pub mod $module;)*
+
+        /// All games, in alphabetical order.
+        pub const GAMES: &[Entry] = &[$(Entry::of::<$module::$game>()),*];
+
+        /// All games for the registry of environments, where they are called `procgen:name`.
+        pub(crate) const ENVIRONMENTS: [registry::Entry; GAMES.len()] = [
+            $(registry::Entry::of::<World<$module::$game>>(
+                concat!("procgen:", stringify!($module)),
+                <$module::$game as Game>::FACTS.about,
+            )),*
+        ];
+    };
+}
+
+// One line a game.
+games! {
+    bigfish::Bigfish,
+    maze::Maze,
+}
