@@ -62,12 +62,16 @@ fn atanf(x: f32) -> f32 {
     if bits < 0x3100_0000 {
         return x;
     }
-    let (reduced, v) = match bits {
-        ..0x3EE0_0000 => (None, x),
-        ..0x3F30_0000 => (Some(0), (2.0 * a - 1.0) / (2.0 + a)),
-        ..0x3F98_0000 => (Some(1), (a - 1.0) / (a + 1.0)),
-        ..0x401C_0000 => (Some(2), (a - 1.5) / (1.0 + 1.5 * a)),
-        _ => (Some(3), -1.0 / a),
+    let (reduced, v) = if bits < 0x3EE0_0000 {
+        (None, x)
+    } else if bits < 0x3F30_0000 {
+        (Some(0), (2.0 * a - 1.0) / (2.0 + a))
+    } else if bits < 0x3F98_0000 {
+        (Some(1), (a - 1.0) / (a + 1.0))
+    } else if bits < 0x401C_0000 {
+        (Some(2), (a - 1.5) / (1.0 + 1.5 * a))
+    } else {
+        (Some(3), -1.0 / a)
     };
     let z = v * v;
     let w = z * z;

@@ -158,6 +158,7 @@ impl Layout for Writer {
 pub enum Value {
     Int(i32),
     Float(f32),
+    Crc(u32),
 }
 
 impl Value {
@@ -166,6 +167,7 @@ impl Value {
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => a == b,
             (Self::Float(a), Self::Float(b)) => a.to_bits() == b.to_bits(),
+            (Self::Crc(a), Self::Crc(b)) => a == b,
             _ => false,
         }
     }
@@ -176,6 +178,7 @@ impl std::fmt::Display for Value {
         match self {
             Self::Int(value) => write!(f, "{value}"),
             Self::Float(value) => write!(f, "{value:?} ({:08X})", value.to_bits()),
+            Self::Crc(value) => write!(f, "{value:08X}"),
         }
     }
 }

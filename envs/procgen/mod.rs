@@ -10,6 +10,7 @@
 mod atan2;
 pub mod camera;
 mod collision;
+pub mod conformance;
 pub mod engine;
 pub mod entity;
 pub mod game;
@@ -21,6 +22,7 @@ mod movement;
 pub mod mt19937;
 pub mod options;
 pub mod paint;
+pub mod recording;
 mod rooms;
 pub mod spawn;
 pub mod state;

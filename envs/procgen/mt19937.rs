@@ -22,7 +22,9 @@ pub struct Mt19937 {
 
 impl Default for Mt19937 {
     fn default() -> Self {
-        Self { seeded: false, ..Self::new(DEFAULT_SEED) }
+        let mut rng = Self::new(DEFAULT_SEED);
+        rng.seeded = false;
+        rng
     }
 }
 

@@ -44,7 +44,8 @@ impl Engine {
             e.x = self.rand_pos(e.rx, area.x, area.x + area.w);
             e.y = self.rand_pos(e.ry, area.y, area.y + area.h);
             let hits_agent = e.kind != PLAYER && e.collides(self.agent(), e.collision_margin);
-            if !hits_agent && !(check && self.has_any_collision(e, 0.0)) {
+            let hits = hits_agent || check && self.has_any_collision(e, 0.0);
+            if !hits {
                 break;
             }
         }

@@ -8,11 +8,14 @@ use super::{
 };
 use crate::{OptionError, registry};
 
+/// A world of whatever game, from bytes that may not be one.
+type Restored = Result<Box<dyn Original>, StateError>;
+
 /// A game by name, whatever its type.
 pub struct Entry {
     pub facts: &'static Facts,
     start: fn(Settings, i32) -> Box<dyn Original>,
-    restore: fn(&[u8]) -> Result<Box<dyn Original>, StateError>,
+    restore: fn(&[u8]) -> Restored,
 }
 
 impl Entry {
@@ -24,19 +27,21 @@ impl Entry {
         }
     }
 
-    /// See [`World::original`].
+    /// See [`World::original`]; `debug_mode` is a setting of the original that only coinrun reads.
     pub fn original(
         &self,
         options: &Options,
+        debug_mode: i32,
         rand_seed: i32,
         index: u32,
     ) -> Result<Box<dyn Original>, OptionError> {
         options.validate(self.facts)?;
-        Ok((self.start)(Settings::new(options, self.facts, index), rand_seed))
+        let settings = Settings { debug_mode, ..Settings::new(options, self.facts, index) };
+        Ok((self.start)(settings, rand_seed))
     }
 
     /// See [`World::from_bytes`].
-    pub fn from_bytes(&self, bytes: &[u8]) -> Result<Box<dyn Original>, StateError> {
+    pub fn from_bytes(&self, bytes: &[u8]) -> Restored {
         (self.restore)(bytes)
     }
 }
