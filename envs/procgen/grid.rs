@@ -56,6 +56,12 @@ impl Grid {
     }
 }
 
+/// The column or row that holds a coordinate; -1 for all below 0.
+#[inline]
+pub(super) fn to_cell(v: f32) -> i32 {
+    if v < 0.0 { -1 } else { v as i32 }
+}
+
 impl Engine {
     /// The kind of a cell; outside of the grid that is `out_of_bounds_object`.
     #[inline]
@@ -75,10 +81,7 @@ impl Engine {
     /// The kind of the cell that holds a point.
     #[inline]
     pub fn get_obj_from_floats(&self, x: f32, y: f32) -> i32 {
-        if x < 0.0 || y < 0.0 {
-            return self.out_of_bounds_object;
-        }
-        self.get_obj(x as i32, y as i32)
+        self.get_obj(to_cell(x), to_cell(y))
     }
 
     /// Sets a cell; none outside of the grid.

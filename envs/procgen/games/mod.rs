@@ -73,3 +73,6 @@ games! {
     bigfish::Bigfish,
     maze::Maze,
 }
+
+#[cfg(test)]
+mod tests;
