@@ -3,7 +3,10 @@
 
 use super::{games, replay};
 use crate::procgen::{Mode, Options, mt19937::Mt19937, world::Original};
-use flate2::read::GzDecoder;
+use flate2::{
+    Compression,
+    read::{GzDecoder, GzEncoder},
+};
 use serde::Deserialize;
 use std::{
     env,
@@ -131,13 +134,14 @@ fn altered_states_do_no_harm() {
     let mut rng = Mt19937::new(2);
     for (sample, state) in samples() {
         let entry = games::find(&sample.game).unwrap();
-        let numbers = state.iter().rposition(|&byte| byte == b' ').unwrap();
+        // Most of a state is the text of its random generators.
+        let text = |byte: u8| byte == b' ' || byte.is_ascii_digit();
+        let numbers: Vec<usize> = (0..state.len()).filter(|&i| !text(state[i])).collect();
         for _ in 0..300 {
             let mut state = state.clone();
-            // Most of a state is the text of its random generators.
-            let at = if rng.randbool() { rng.index(state.len()) } else { numbers + rng.index(400) };
-            let last = state.len() - 1;
-            state[at.min(last)] = rng.next_u32() as u8;
+            let at =
+                if rng.randn(8) == 0 { rng.index(state.len()) } else { rng.choose_one(&numbers) };
+            state[at] = rng.next_u32() as u8;
             if let Ok(mut world) = entry.from_bytes(&state) {
                 for _ in 0..20 {
                     world.act(rng.randn(15));
@@ -145,5 +149,55 @@ fn altered_states_do_no_harm() {
                 }
             }
         }
+    }
+}
+
+/// The bytes of the first recording of every game, no longer packed.
+fn recordings() -> impl Iterator<Item = Vec<u8>> {
+    games::GAMES.iter().filter_map(|entry| {
+        let path = files(&folder().join(entry.facts.name), ".pgt").into_iter().next()?;
+        let mut bytes = Vec::new();
+        GzDecoder::new(File::open(path).unwrap()).read_to_end(&mut bytes).unwrap();
+        Some(bytes)
+    })
+}
+
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    GzEncoder::new(bytes, Compression::fast()).read_to_end(&mut packed).unwrap();
+    packed
+}
+
+#[test]
+fn truncated_recordings_are_refused() {
+    for bytes in recordings() {
+        assert!(replay(&*packed(&bytes)).is_ok_and(|report| report.is_equal()));
+        for length in (0..bytes.len()).step_by(bytes.len() / 50) {
+            assert!(replay(&*packed(&bytes[..length])).is_err());
+        }
+        let packed = packed(&bytes);
+        assert!(replay(&packed[..packed.len() - 9]).is_err());
+        assert!(replay(&b"no recording"[..]).is_err());
+    }
+}
+
+#[test]
+fn altered_recordings_are_refused_or_differ() {
+    let mut rng = Mt19937::new(3);
+    for bytes in recordings() {
+        let header = 12 + u32::from_le_bytes(bytes[8..12].try_into().unwrap()) as usize;
+        for k in 0..100 {
+            let mut bytes = bytes.clone();
+            let at = if k % 2 == 0 { rng.index(header) } else { rng.index(bytes.len()) };
+            bytes[at] ^= 1 << rng.randn(8);
+            // Some words of the header are but remarks: not every byte matters.
+            drop(replay(&*packed(&bytes)));
+        }
+        let mut reward = bytes.clone();
+        reward[header + 72 + 4] ^= 1;
+        let report = replay(&*packed(&reward)).unwrap();
+        let difference = report.difference.unwrap();
+        assert_eq!((difference.record, &*difference.fields[0].name), (1, "reward"));
+        assert_eq!(report.equal, report.steps - 1);
     }
 }

@@ -219,7 +219,8 @@ pub trait Game: Clone + Send + Sync + 'static {
     ) {
     }
 
-    /// Whether a kind of cell, or of entity, stops an entity that moves into it.
+    /// Whether a kind of cell, or of entity, stops an entity that moves into it; empty cells
+    /// never do.
     #[inline]
     fn is_blocked(&mut self, e: &mut Engine, _mover: usize, kind: i32, _horizontal: bool) -> bool {
         kind == WALL_OBJ || kind == e.out_of_bounds_object
@@ -237,7 +238,8 @@ pub trait Game: Clone + Send + Sync + 'static {
         self.is_blocked(e, mover, e.entities[target].kind, horizontal)
     }
 
-    /// Whether a kind of entity bounces off a kind of cell or entity; this goes before blocking.
+    /// Whether a kind of entity bounces off a kind of cell or entity, which is no empty
+    /// cell; this goes before blocking.
     #[inline]
     fn will_reflect(&self, _e: &Engine, _mover_kind: i32, _kind: i32) -> bool {
         false

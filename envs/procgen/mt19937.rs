@@ -20,11 +20,25 @@ pub struct Mt19937 {
     draws: u64,
 }
 
+/// Words before the first draw (`init_genrand` of the reference implementation).
+const fn seeded(seed: u32) -> [u32; N] {
+    let mut words = [seed; N];
+    let mut i = 1;
+    while i < N {
+        let before = words[i - 1];
+        words[i] = 1_812_433_253u32.wrapping_mul(before ^ (before >> 30)).wrapping_add(i as u32);
+        i += 1;
+    }
+    words
+}
+
+/// The generator that was never seeded.
+static UNSEEDED: Mt19937 =
+    Mt19937 { words: seeded(DEFAULT_SEED), position: N, seeded: false, draws: 0 };
+
 impl Default for Mt19937 {
     fn default() -> Self {
-        let mut rng = Self::new(DEFAULT_SEED);
-        rng.seeded = false;
-        rng
+        UNSEEDED.clone()
     }
 }
 
@@ -35,20 +49,12 @@ pub struct NoGenerator;
 
 impl Mt19937 {
     pub fn new(seed: u32) -> Self {
-        let mut rng = Self { words: [0; N], position: N, seeded: true, draws: 0 };
-        rng.seed(seed);
-        rng
+        Self { words: seeded(seed), position: N, seeded: true, draws: 0 }
     }
 
-    /// Starts over (`init_genrand` of the reference implementation).
+    /// Starts over.
     pub fn seed(&mut self, seed: u32) {
-        let mut word = seed;
-        self.words[0] = word;
-        for (i, slot) in self.words.iter_mut().enumerate().skip(1) {
-            word = 1_812_433_253u32.wrapping_mul(word ^ (word >> 30)).wrapping_add(i as u32);
-            *slot = word;
-        }
-        *self = Self { words: self.words, position: N, seeded: true, draws: 0 };
+        *self = Self::new(seed);
     }
 
     /// Whether it was seeded at all.

@@ -18,6 +18,9 @@ const MAGIC: &[u8; 8] = b"PGTRACE1";
 /// Longest header, and longest state, that is read.
 const MAX_LENGTH: u32 = 1 << 24;
 
+/// Most worlds of a vector environment that a recording may be of.
+const MAX_WORLDS: u32 = 1 << 16;
+
 /// The fields of a record; the last one may be missing.
 const FIELDS: [&str; 21] = [
     "action",
@@ -62,6 +65,8 @@ pub enum RecordingError {
     GeneratedAssets,
     #[error("its options are invalid: {0}")]
     Option(#[from] OptionError),
+    #[error("it is of world {0} of a vector environment, more than {MAX_WORLDS}")]
+    Index(u32),
     #[error("it has a part of {0} bytes, which is too long")]
     TooLong(u32),
     #[error("it has more or fewer states than its records announce")]
@@ -251,6 +256,9 @@ impl<R: BufRead> Recording<R> {
             let (size, fields) = (header.record_size, header.record_fields);
             return Err(RecordingError::Record { size, fields });
         }
+        if header.env_index >= MAX_WORLDS {
+            return Err(RecordingError::Index(header.env_index));
+        }
         let (records_left, snapshots_left) = (u64::from(header.steps) + 1, header.snapshots);
         Ok(Self { header, input, buffer, records_left, snapshots_left })
     }
@@ -269,8 +277,15 @@ impl<R: BufRead> Recording<R> {
 
     /// The number of the record of the next state, and the state; only after all records.
     pub fn next_snapshot(&mut self) -> Result<Option<(u32, &[u8])>, RecordingError> {
-        if self.records_left > 0 || self.snapshots_left == 0 {
+        if self.records_left > 0 {
             return Ok(None);
+        }
+        if self.snapshots_left == 0 {
+            // The checksum of gzip comes last, and is looked at only when nothing else is left.
+            return match self.input.read(&mut [0])? {
+                0 => Ok(None),
+                _ => Err(RecordingError::Snapshots),
+            };
         }
         self.snapshots_left -= 1;
         let record = read_word(&mut self.input)?;

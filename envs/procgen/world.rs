@@ -9,6 +9,7 @@ use super::{
     state::{Checksums, StateError},
 };
 use crate::{Action, ActionSpace, End, Env, Level, OptionError, Spec, Step};
+use std::sync::LazyLock;
 
 /// Number of discrete actions: nine directions and six keys.
 pub const ACTIONS: u32 = 15;
@@ -27,6 +28,15 @@ pub struct Outcome {
     pub level_seed: i32,
 }
 
+/// The generator of level seeds of world number `index` of those with a `rand_seed`.
+pub(super) fn level_rng(rand_seed: i32, index: u32) -> Mt19937 {
+    let mut seeds = Mt19937::new(rand_seed as u32);
+    for _ in 0..index {
+        seeds.next_u32();
+    }
+    Mt19937::new(seeds.next_u32())
+}
+
 /// A game with its state.
 #[derive(Clone)]
 pub struct World<G: Game> {
@@ -39,16 +49,13 @@ impl<G: Game> World<G> {
     /// level.
     pub fn original(options: &Options, rand_seed: i32, index: u32) -> Result<Self, OptionError> {
         options.validate(G::FACTS)?;
-        Ok(Self::start(Settings::new(options, G::FACTS, index), rand_seed))
+        let settings = Settings::new(options, G::FACTS, index);
+        Ok(Self::start(settings, level_rng(rand_seed, index)))
     }
 
-    pub(super) fn start(settings: Settings, rand_seed: i32) -> Self {
-        let mut seeds = Mt19937::new(rand_seed as u32);
-        for _ in 0..settings.index {
-            seeds.next_u32();
-        }
+    pub(super) fn start(settings: Settings, level_rng: Mt19937) -> Self {
         let mut world = Self::unborn(settings);
-        world.engine.level_rng.seed(seeds.next_u32());
+        world.engine.level_rng = level_rng;
         world.reset();
         world.engine.prepare_camera(&world.game);
         world
@@ -176,6 +183,7 @@ impl<G: Game> Env for World<G> {
     /// The world that the original makes when it has this one level and `rand_seed` 0. Without a
     /// limit to the levels, the seed of the level in `0..2147483647` follows from `level.seed`.
     fn reset(options: &Options, level: Level) -> Self {
+        static LEVEL_RNG: LazyLock<Mt19937> = LazyLock::new(|| level_rng(0, 0));
         let (low, high) = options.level_seeds(G::FACTS);
         let seed = match (low, high) {
             (0, i32::MAX) => (level.seed % i32::MAX as u64) as i32,
@@ -183,7 +191,7 @@ impl<G: Game> Env for World<G> {
         };
         let settings =
             Settings { level_seeds: (seed, seed + 1), ..Settings::new(options, G::FACTS, 0) };
-        Self::start(settings, 0)
+        Self::start(settings, LEVEL_RNG.clone())
     }
 
     fn step(&mut self, action: Action<'_>) -> Step {

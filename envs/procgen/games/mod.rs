@@ -2,9 +2,10 @@
 
 use super::{
     game::{Facts, Game},
+    mt19937::Mt19937,
     options::{Options, Settings},
     state::StateError,
-    world::{Original, World},
+    world::{Original, World, level_rng},
 };
 use crate::{OptionError, registry};
 
@@ -14,7 +15,7 @@ type Restored = Result<Box<dyn Original>, StateError>;
 /// A game by name, whatever its type.
 pub struct Entry {
     pub facts: &'static Facts,
-    start: fn(Settings, i32) -> Box<dyn Original>,
+    start: fn(Settings, Mt19937) -> Box<dyn Original>,
     restore: fn(&[u8]) -> Restored,
 }
 
@@ -22,7 +23,7 @@ impl Entry {
     const fn of<G: Game>() -> Self {
         Self {
             facts: G::FACTS,
-            start: |settings, rand_seed| Box::new(World::<G>::start(settings, rand_seed)),
+            start: |settings, level_rng| Box::new(World::<G>::start(settings, level_rng)),
             restore: |bytes| Ok(Box::new(World::<G>::from_bytes(bytes)?)),
         }
     }
@@ -37,7 +38,7 @@ impl Entry {
     ) -> Result<Box<dyn Original>, OptionError> {
         options.validate(self.facts)?;
         let settings = Settings { debug_mode, ..Settings::new(options, self.facts, index) };
-        Ok((self.start)(settings, rand_seed))
+        Ok((self.start)(settings, level_rng(rand_seed, index)))
     }
 
     /// See [`World::from_bytes`].
