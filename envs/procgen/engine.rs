@@ -15,6 +15,9 @@ use super::{
 pub const AGENT: usize = 0;
 /// The action that does nothing.
 pub(super) const NOOP: i32 = 4;
+/// Room for entities from the start: more than any game has at once, so that steps allocate
+/// nothing.
+const ENTITIES: usize = 256;
 /// Radius of a new agent.
 const AGENT_RADIUS: f32 = 0.4;
 /// Angular velocity that full turning tends to: 15 degrees a step.
@@ -113,7 +116,7 @@ impl Engine {
             last_reward_timer: 0,
             last_reward: -1.0,
             cur_time: 0,
-            entities: Vec::new(),
+            entities: Vec::with_capacity(ENTITIES),
             grid: Grid::default(),
             grid_size: 0,
             background_index: 0,
@@ -140,7 +143,7 @@ impl Engine {
             min_visibility: 0.0,
             camera: Camera::default(),
             maze: MazeGen::default(),
-            stoppers: Vec::new(),
+            stoppers: Vec::with_capacity(ENTITIES),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     engine::Engine,
-    entity::{Entity, WALL_OBJ},
+    entity::{EXPLOSION, Entity, TRAIL, WALL_OBJ},
     layout::Layout,
     options::Mode,
     paint::{Canvas, Rect},
@@ -96,12 +96,12 @@ impl Sprite {
 
 /// Sprites that every game has.
 const COMMON_SPRITES: &[Sprite] = &[
-    Sprite::new(54, &[("explosion/1", 60, 60)]),
-    Sprite::new(55, &[("explosion/2", 57, 56)]),
-    Sprite::new(56, &[("explosion/3", 64, 63)]),
-    Sprite::new(57, &[("explosion/4", 46, 45)]),
-    Sprite::new(58, &[("explosion/5", 53, 52)]),
-    Sprite::new(59, &[("trail", 17, 17)]),
+    Sprite::new(EXPLOSION, &[("explosion/1", 60, 60)]),
+    Sprite::new(EXPLOSION + 1, &[("explosion/2", 57, 56)]),
+    Sprite::new(EXPLOSION + 2, &[("explosion/3", 64, 63)]),
+    Sprite::new(EXPLOSION + 3, &[("explosion/4", 46, 45)]),
+    Sprite::new(EXPLOSION + 4, &[("explosion/5", 53, 52)]),
+    Sprite::new(TRAIL, &[("trail", 17, 17)]),
 ];
 
 /// A set of pictures to draw behind a level.

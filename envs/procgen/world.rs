@@ -3,6 +3,7 @@
 use super::{
     engine::{Engine, NOOP},
     game::{Facts, Game},
+    layout::Value,
     mt19937::Mt19937,
     options::{Options, Settings},
     paint::{self, Call},
@@ -246,7 +247,7 @@ pub trait Original: Send {
     /// See [`World::digest`].
     fn digest(&self) -> Vec<u8>;
     /// See [`World::fields`].
-    fn fields(&self, digest: &[u8]) -> Result<Vec<(String, super::layout::Value)>, StateError>;
+    fn fields(&self, digest: &[u8]) -> Result<Vec<(String, Value)>, StateError>;
 }
 
 impl<G: Game> Original for World<G> {
@@ -287,7 +288,7 @@ impl<G: Game> Original for World<G> {
         self.digest()
     }
 
-    fn fields(&self, digest: &[u8]) -> Result<Vec<(String, super::layout::Value)>, StateError> {
+    fn fields(&self, digest: &[u8]) -> Result<Vec<(String, Value)>, StateError> {
         self.fields(digest)
     }
 }
