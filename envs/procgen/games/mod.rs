@@ -73,4 +73,5 @@ games! {
     bigfish::Bigfish,
     bossfight::Bossfight,
     maze::Maze,
+    plunder::Plunder,
 }
