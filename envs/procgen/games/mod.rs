@@ -74,4 +74,5 @@ games! {
     bossfight::Bossfight,
     maze::Maze,
     plunder::Plunder,
+    starpilot::Starpilot,
 }
