@@ -38,6 +38,13 @@ pub trait Layout {
         self.require(name, word == value);
     }
 
+    /// A real field that never has another value.
+    fn constant_float(&mut self, name: &'static str, value: f32) {
+        let mut number = value;
+        self.float(name, &mut number);
+        self.require(name, number == value);
+    }
+
     fn ints(&mut self, name: &'static str, values: &mut Vec<i32>) {
         let n = self.count(name, values.len());
         values.resize(n, 0);

@@ -26,6 +26,7 @@ pub mod recording;
 mod rooms;
 pub mod spawn;
 pub mod state;
+mod std_sort;
 pub mod world;
 
 pub use movement::sign;

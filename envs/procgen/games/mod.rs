@@ -72,7 +72,10 @@ macro_rules! games {
 // One line a game.
 games! {
     bigfish::Bigfish,
+    bossfight::Bossfight,
     maze::Maze,
+    plunder::Plunder,
+    starpilot::Starpilot,
 }
 
 #[cfg(test)]
