@@ -113,6 +113,13 @@ impl Engine {
         self.grid.cells.fill(kind);
     }
 
+    /// Sets cells by their indices.
+    pub fn set_all(&mut self, cells: &[i32], kind: i32) {
+        for &cell in cells {
+            self.set_obj_at(cell, kind);
+        }
+    }
+
     /// The index of a cell; -2 outside of the grid.
     pub fn to_grid_idx(&self, x: i32, y: i32) -> i32 {
         self.grid.index(x, y).map_or(INVALID_IDX, |i| i as i32)

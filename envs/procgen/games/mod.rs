@@ -71,6 +71,7 @@ macro_rules! games {
 // One line a game.
 games! {
     bigfish::Bigfish,
+    caveflyer::Caveflyer,
     maze::Maze,
 }
 
