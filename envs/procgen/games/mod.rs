@@ -72,6 +72,7 @@ macro_rules! games {
 games! {
     bigfish::Bigfish,
     caveflyer::Caveflyer,
+    jumper::Jumper,
     maze::Maze,
 }
 
