@@ -74,6 +74,7 @@ games! {
     caveflyer::Caveflyer,
     jumper::Jumper,
     maze::Maze,
+    ninja::Ninja,
 }
 
 #[cfg(test)]
