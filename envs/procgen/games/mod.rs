@@ -73,7 +73,10 @@ macro_rules! games {
 games! {
     bigfish::Bigfish,
     bossfight::Bossfight,
+    caveflyer::Caveflyer,
+    jumper::Jumper,
     maze::Maze,
+    ninja::Ninja,
     plunder::Plunder,
     starpilot::Starpilot,
 }
