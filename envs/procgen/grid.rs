@@ -1,6 +1,6 @@
 //! The cells of the world.
 
-use super::{engine::Engine, layout::Layout};
+use super::{engine::Engine, entity::Entity, layout::Layout};
 
 /// No cell.
 const INVALID_IDX: i32 = -2;
@@ -119,6 +119,14 @@ impl Engine {
     pub fn agent_index(&self) -> i32 {
         let agent = self.agent();
         (agent.y as i32).wrapping_mul(self.main_width).wrapping_add(agent.x as i32)
+    }
+
+    /// The kinds of the cells just below the agent's left and right foot.
+    pub fn cells_below_agent(&self) -> [i32; 2] {
+        let Entity { x, y, rx, ry, .. } = *self.agent();
+        let inset = f64::from(rx) - 0.01;
+        let below = (f64::from(y) - (f64::from(ry) + 0.01)) as f32;
+        [-inset, inset].map(|dx| self.get_obj_from_floats((f64::from(x) + dx) as f32, below))
     }
 
     /// Column and row of a cell.
