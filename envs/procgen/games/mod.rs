@@ -72,5 +72,6 @@ macro_rules! games {
 games! {
     bigfish::Bigfish,
     climber::Climber,
+    coinrun::Coinrun,
     maze::Maze,
 }
