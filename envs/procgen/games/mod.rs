@@ -73,5 +73,6 @@ games! {
     bigfish::Bigfish,
     climber::Climber,
     coinrun::Coinrun,
+    fruitbot::Fruitbot,
     maze::Maze,
 }
