@@ -74,5 +74,6 @@ games! {
     climber::Climber,
     coinrun::Coinrun,
     fruitbot::Fruitbot,
+    leaper::Leaper,
     maze::Maze,
 }
