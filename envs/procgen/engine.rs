@@ -325,8 +325,11 @@ impl Engine {
         io.int("move_action", &mut self.move_action);
         io.int("special_action", &mut self.special_action);
         io.float("mixrate", &mut self.mixrate);
+        io.require("mixrate", (0.0..=1.0).contains(&self.mixrate));
         io.float("maxspeed", &mut self.maxspeed);
+        io.require("maxspeed", self.maxspeed.abs() <= 100.0);
         io.float("max_jump", &mut self.max_jump);
+        io.require("max_jump", self.max_jump.abs() <= 100.0);
         io.float("action_vx", &mut self.action_vx);
         io.float("action_vy", &mut self.action_vy);
         io.float("action_vrot", &mut self.action_vrot);
