@@ -8,6 +8,7 @@
 //! double literal; such places are written out as `f64`, in the order of the original.
 
 mod atan2;
+pub mod audit;
 pub mod camera;
 mod collision;
 pub mod conformance;

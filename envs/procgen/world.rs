@@ -236,6 +236,10 @@ pub trait Original: Send {
     fn act(&mut self, action: i32) -> Outcome;
     /// See [`World::outcome`].
     fn outcome(&self) -> Outcome;
+    /// A step without the reset that may follow; whether the episode is over.
+    fn step_within_level(&mut self, action: i32) -> bool;
+    /// The reset that follows the end of an episode.
+    fn next_level(&mut self);
     /// See [`World::paint`].
     fn paint(&self, size: u32, calls: &mut Vec<Call>);
     /// See [`World::to_bytes`].
@@ -265,6 +269,16 @@ impl<G: Game> Original for World<G> {
 
     fn outcome(&self) -> Outcome {
         self.outcome()
+    }
+
+    fn step_within_level(&mut self, action: i32) -> bool {
+        self.play(action);
+        self.engine.prepare_camera(&self.game);
+        self.engine.done
+    }
+
+    fn next_level(&mut self) {
+        self.reset();
     }
 
     fn paint(&self, size: u32, calls: &mut Vec<Call>) {
