@@ -71,5 +71,6 @@ macro_rules! games {
 // One line a game.
 games! {
     bigfish::Bigfish,
+    chaser::Chaser,
     maze::Maze,
 }
