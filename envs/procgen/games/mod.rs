@@ -72,5 +72,6 @@ macro_rules! games {
 games! {
     bigfish::Bigfish,
     chaser::Chaser,
+    heist::Heist,
     maze::Maze,
 }
