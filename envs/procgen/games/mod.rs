@@ -74,4 +74,5 @@ games! {
     chaser::Chaser,
     heist::Heist,
     maze::Maze,
+    miner::Miner,
 }
