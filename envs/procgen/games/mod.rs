@@ -72,6 +72,7 @@ macro_rules! games {
 games! {
     bigfish::Bigfish,
     chaser::Chaser,
+    dodgeball::Dodgeball,
     heist::Heist,
     maze::Maze,
     miner::Miner,
