@@ -370,9 +370,11 @@ pub fn layout_entities(entities: &mut Vec<Entity>, name: &'static str, io: &mut 
         io.enter(name, i);
         entity.layout(io);
         let sane = |bound: f32, values: [f32; 4]| values.iter().all(|v| v.abs() <= bound);
-        let Entity { x, y, vx, vy, rx, ry, collision_margin, .. } = *entity;
+        let Entity { x, y, vx, vy, rx, ry, collision_margin, smart_step, grow_rate, .. } = *entity;
         io.require("x", sane(1000.0, [x, y, rx, ry]));
         io.require("vx", sane(100.0, [vx, vy, collision_margin, 0.0]));
+        // What stops at cells looks at all that it covers, which must not grow without end.
+        io.require("grow_rate", !smart_step || grow_rate == 1.0);
         io.leave();
     }
 }

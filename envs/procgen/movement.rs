@@ -9,6 +9,9 @@ use super::{
 
 /// Most times that a push leads to another.
 const MAX_DEPTH: u32 = 5;
+/// Most small steps of one move, which no entity of a game is fast enough for; an altered state
+/// may be.
+const MAX_STEPS: i32 = 1000;
 /// Corners are looked up a little inside of the box.
 const CORNER: f32 = 0.98;
 /// What rounding adds to a movement at most.
@@ -40,7 +43,7 @@ impl Engine {
         let n = if self.grid_step {
             1
         } else {
-            ((4.0 * f64::from(vx * vx + vy * vy).sqrt()) as i32).max(4)
+            ((4.0 * f64::from(vx * vx + vy * vy).sqrt()) as i32).clamp(4, MAX_STEPS)
         };
         let share = (1.0 / f64::from(n)) as f32;
         if self.way_is_free(i) {
