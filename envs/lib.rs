@@ -10,6 +10,7 @@ pub mod batch;
 pub mod check;
 pub mod levels;
 pub mod maze;
+pub mod procgen;
 pub mod registry;
 pub mod rng;
 

@@ -6,16 +6,29 @@ use crate::{
     check,
     levels::LevelSet,
     maze::Maze,
+    procgen::games,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-/// The environments of gslab, in the order in which they are listed.
-pub const ENVIRONMENTS: &[Entry] = &[Entry::of::<Maze>(
+const MAZE: Entry = Entry::of::<Maze>(
     "maze",
     "the paper's brush maze: a corridor, five tines, a goal told by a context scalar",
-)];
+);
+
+/// The environments of gslab, in the order in which they are listed. The games of Procgen have a
+/// table of their own.
+pub const ENVIRONMENTS: &[Entry] = &{
+    let mut all = [MAZE; 1 + games::ENVIRONMENTS.len()];
+    let mut i = 0;
+    while i < games::ENVIRONMENTS.len() {
+        all[1 + i] = games::ENVIRONMENTS[i];
+        i += 1;
+    }
+    all
+};
 
 /// An environment as the registry knows it.
+#[derive(Clone, Copy)]
 pub struct Entry {
     pub name: &'static str,
     pub about: &'static str,
@@ -33,7 +46,7 @@ pub enum BuildError {
 }
 
 impl Entry {
-    const fn of<E: Env>(name: &'static str, about: &'static str) -> Self {
+    pub(crate) const fn of<E: Env>(name: &'static str, about: &'static str) -> Self {
         Self {
             name,
             about,

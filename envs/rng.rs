@@ -90,7 +90,7 @@ fn unit(bits: u32) -> f32 {
 }
 
 /// The FNV-1a hash (Fowler, Noll, Vo), 32 bits: stable across platforms and versions.
-fn fnv1a(text: &str) -> u32 {
+pub(crate) fn fnv1a(text: &str) -> u32 {
     text.bytes().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 

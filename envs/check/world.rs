@@ -195,7 +195,7 @@ pub fn truncates_at_the_horizon<E: Env>(b: &Bench<E>) -> Verdict {
     b.on_levels(|level, lane| {
         let (steps, end) = length(b, level, lane)?;
         let horizon = b.spec.horizon;
-        require(end != End::Truncated || steps == horizon.into(), || {
+        require(end != End::Truncated || steps == u64::from(horizon), || {
             format!("it was truncated after {steps} steps, the horizon being {horizon}")
         })
     })

@@ -1,11 +1,14 @@
 //! The command line: one file a command.
 
+mod bench;
 mod check;
 mod config;
+mod conformance;
 mod doctor;
 mod envs;
 mod eval;
 mod gsl;
+mod levels;
 mod reproduce;
 mod resume;
 mod task;
@@ -53,6 +56,12 @@ enum Command {
     Envs(envs::Envs),
     /// Try every property that an environment promises
     Check(check::Check),
+    /// Replay recordings of the original games and tell what differs
+    Conformance(conformance::Conformance),
+    /// Say which levels of a game are the same world
+    Levels(levels::Levels),
+    /// Measure speed
+    Bench(bench::Bench),
     /// Show presets: the paper's tables as settings
     Config(config::Config),
     /// Say what this machine offers: device, adapter, threads, memory, versions
@@ -72,6 +81,9 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Resume(command) => command.run(),
         Command::Envs(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Conformance(command) => command.run(),
+        Command::Levels(command) => command.run(),
+        Command::Bench(command) => command.run(),
         Command::Config(command) => command.run(),
         Command::Doctor(command) => command.run(),
     }
@@ -105,24 +117,29 @@ impl Machine {
     /// Starts the worker threads and opens the device.
     fn start(&self) -> Result<(Device, Progress)> {
         self.output.check()?;
-        let threads = match self.threads {
-            Some(n @ (0 | 4097..)) => {
-                return Err(Error::Usage(format!(
-                    "--threads {n}: must be from 1 to 4096; leave it out for one for each core"
-                )));
-            }
-            Some(n) => n,
-            None => std::thread::available_parallelism().map_or(1, usize::from),
-        };
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            // A thread that waits takes up other work on top: phases may lie upon phases.
-            .stack_size(64 << 20)
-            .build_global()
-            .map_err(|e| Error::Usage(format!("--threads {threads}: {e}")))?;
+        start_threads(self.threads)?;
         interrupt::install();
         Ok((device::open(self.device)?, Progress::new(self.output.quiet)))
     }
+}
+
+/// Starts the worker threads: as many as asked for, or one for each core.
+fn start_threads(threads: Option<usize>) -> Result<()> {
+    let threads = match threads {
+        Some(n @ (0 | 4097..)) => {
+            return Err(Error::Usage(format!(
+                "--threads {n}: must be from 1 to 4096; leave it out for one for each core"
+            )));
+        }
+        Some(n) => n,
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        // A thread that waits takes up other work on top: phases may lie upon phases.
+        .stack_size(64 << 20)
+        .build_global()
+        .map_err(|e| Error::Usage(format!("--threads {threads}: {e}")))
 }
 
 impl Output {

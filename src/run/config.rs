@@ -72,7 +72,8 @@ fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
         .map_or(String::new(), |(_, k)| format!(" (did you mean `{k}`?)"))
 }
 
-fn unknown<'a>(
+/// For a name that is not among the known ones; offers the nearest.
+pub fn unknown<'a>(
     kind: &'static str,
     name: &str,
     known: impl Iterator<Item = &'a str> + Clone,

@@ -54,6 +54,23 @@ impl Progress {
         PhaseBar { bar, progress: self.clone(), name: name.into() }
     }
 
+    /// A bar over other work than samples, in whatever `total` counts.
+    pub fn work(&self, name: &str, total: u64) -> ProgressBar {
+        let style = ProgressStyle::with_template(
+            "{prefix:28} {wide_bar:.cyan/dim} {percent:>3}% {per_sec:>16} {eta:>4} left",
+        )
+        .expect("the template is a constant")
+        .progress_chars("━╸─");
+        let bar = self.bars.add(ProgressBar::new(total).with_style(style));
+        bar.set_prefix(name.to_owned());
+        bar
+    }
+
+    /// Prints while the bars are out of the way.
+    pub fn clear(&self, print: impl FnOnce()) {
+        self.bars.suspend(print);
+    }
+
     /// What this process has done so far: samples, seconds, and samples per CPU second, with
     /// everything counted that the seconds went to.
     pub fn throughput(&self) -> String {

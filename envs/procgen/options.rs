@@ -1,0 +1,144 @@
+//! The options of the family, the same for every game.
+
+use super::game::Facts;
+use crate::OptionError;
+use serde::{Deserialize, Serialize};
+
+/// Which distribution of levels a game draws from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    Easy,
+    #[default]
+    Hard,
+    Extreme,
+    Memory,
+    /// One fixed level of hard mode that takes exploration.
+    Exploration,
+}
+
+impl Mode {
+    /// The number by which states know it; exploration is only a choice of the level.
+    pub(super) fn number(self) -> i32 {
+        match self {
+            Self::Easy => 0,
+            Self::Hard | Self::Exploration => 1,
+            Self::Extreme => 2,
+            Self::Memory => 10,
+        }
+    }
+
+    pub(super) fn from_number(number: i32) -> Option<Self> {
+        [Self::Easy, Self::Hard, Self::Extreme, Self::Memory]
+            .into_iter()
+            .find(|mode| mode.number() == number)
+    }
+}
+
+/// Settings of a Procgen game, with the names and defaults of the original.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// easy, hard, extreme, memory or exploration; not every game has every mode.
+    pub mode: Mode,
+    /// Number of levels, which are the variations of the environment; 0 for no limit, which makes
+    /// one variation of all levels. Ignored in exploration mode.
+    pub num_levels: i32,
+    /// Seed of the first level. Ignored if the number of levels has no limit.
+    pub start_level: i32,
+    /// A solved level is followed by another within the same episode.
+    pub use_sequential_levels: bool,
+    /// The view follows the agent; many games show the whole world regardless.
+    pub center_agent: bool,
+    /// Draw a background.
+    pub use_backgrounds: bool,
+    /// Always the first of several pictures. This changes sizes, hence dynamics.
+    pub restrict_themes: bool,
+    /// Draw coloured rectangles in place of sprites.
+    pub use_monochrome_assets: bool,
+    /// Show the agent's velocity as two grey squares.
+    pub paint_vel_info: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Hard,
+            num_levels: 0,
+            start_level: 0,
+            use_sequential_levels: false,
+            center_agent: true,
+            use_backgrounds: true,
+            restrict_themes: false,
+            use_monochrome_assets: false,
+            paint_vel_info: false,
+        }
+    }
+}
+
+impl Options {
+    /// Refuses a mode that the game lacks and ranges of levels that are none.
+    pub fn validate(&self, facts: &Facts) -> Result<(), OptionError> {
+        let error = |key, value: String, allowed| Err(OptionError { key, value, allowed });
+        if !facts.has(self.mode) {
+            let mode = format!("{:?}", self.mode).to_lowercase();
+            return error("mode", mode, facts.mode_names());
+        }
+        if self.num_levels < 0 {
+            return error("num_levels", self.num_levels.to_string(), "at least 0 (no limit)");
+        }
+        if self.start_level < 0 {
+            return error("start_level", self.start_level.to_string(), "at least 0");
+        }
+        if self.start_level.checked_add(self.num_levels).is_none() {
+            let allowed = "such that start_level + num_levels is at most 2147483647";
+            return error("start_level", self.start_level.to_string(), allowed);
+        }
+        Ok(())
+    }
+
+    /// The seeds of levels, the second exclusive.
+    pub(super) fn level_seeds(&self, facts: &Facts) -> (i32, i32) {
+        match (self.mode, facts.exploration) {
+            (Mode::Exploration, Some(seed)) => (seed, seed + 1),
+            _ if self.num_levels == 0 => (0, i32::MAX),
+            _ => (self.start_level, self.start_level + self.num_levels),
+        }
+    }
+}
+
+/// What a world keeps of its options. Games may change `center_agent`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Never [`Mode::Exploration`].
+    pub mode: Mode,
+    /// Seeds of levels, the second exclusive.
+    pub level_seeds: (i32, i32),
+    pub use_sequential_levels: bool,
+    pub center_agent: bool,
+    pub use_backgrounds: bool,
+    pub restrict_themes: bool,
+    pub use_monochrome_assets: bool,
+    pub paint_vel_info: bool,
+    /// Bits that switch off parts of coinrun levels.
+    pub debug_mode: i32,
+    /// Index of the world among those seeded together.
+    pub index: i32,
+}
+
+impl Settings {
+    pub(super) fn new(options: &Options, facts: &Facts, index: u32) -> Self {
+        Self {
+            mode: if options.mode == Mode::Exploration { Mode::Hard } else { options.mode },
+            level_seeds: options.level_seeds(facts),
+            use_sequential_levels: options.use_sequential_levels,
+            center_agent: options.center_agent,
+            use_backgrounds: options.use_backgrounds,
+            restrict_themes: options.restrict_themes,
+            use_monochrome_assets: options.use_monochrome_assets,
+            paint_vel_info: options.paint_vel_info,
+            debug_mode: 0,
+            index: index as i32,
+        }
+    }
+}

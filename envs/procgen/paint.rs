@@ -1,0 +1,268 @@
+//! The picture of a world as a list of painter calls.
+//!
+//! Rectangles are computed in the very mix of single and double precision of the original, so
+//! that who paints them covers the same pixels.
+
+use super::{
+    camera::{Camera, VIEW},
+    engine::Engine,
+    entity::{Entity, INVALID_OBJ, SPACE},
+    game::Game,
+};
+
+/// Cells are drawn larger by this on all sides, so that no gaps show.
+const CELL_MARGIN: f32 = 0.02;
+
+/// A rectangle in pixels from the upper left corner, y down.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rect {
+    pub x: f64,
+    pub y: f64,
+    pub w: f64,
+    pub h: f64,
+}
+
+impl Rect {
+    pub fn new(x: f64, y: f64, w: f64, h: f64) -> Self {
+        Self { x, y, w, h }
+    }
+
+    /// A part of the rectangle, or more than it: all in units of its sides.
+    pub fn part(&self, x: f64, y: f64, w: f64, h: f64) -> Self {
+        Self { x: self.x + self.w * x, y: self.y + self.h * y, w: self.w * w, h: self.h * h }
+    }
+}
+
+/// Red, green, blue and opacity, not premultiplied.
+pub type Colour = [u8; 4];
+
+/// Black and opaque.
+pub const BLACK: Colour = [0, 0, 0, 255];
+
+/// What an image shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Picture {
+    /// Of the game's [`Facts::sprite`](super::game::Facts::sprite).
+    Sprite { kind: i32, theme: i32 },
+    /// The index in the game's set of backgrounds.
+    Background(i32),
+}
+
+/// One call of a painter without antialiasing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Call {
+    Fill {
+        rect: Rect,
+        colour: Colour,
+    },
+    Image {
+        picture: Picture,
+        /// Where the picture is stretched to, before it is turned.
+        rect: Rect,
+        /// Left and right swapped.
+        mirror: bool,
+        opacity: f32,
+        /// Degrees clockwise around the middle of the rectangle, if the painter is turned.
+        turn: Option<f32>,
+    },
+    /// The ellipse within a rectangle, with a one pixel wide border of the same colour or without.
+    Ellipse {
+        rect: Rect,
+        colour: Colour,
+        border: bool,
+    },
+    /// A thin line between two pixels.
+    Line {
+        from: (i32, i32),
+        to: (i32, i32),
+        colour: Colour,
+    },
+}
+
+/// Collects the calls that paint one frame.
+pub struct Canvas<'a> {
+    /// The view that is painted.
+    pub camera: Camera,
+    /// Side of the frame in pixels.
+    pub size: u32,
+    calls: &'a mut Vec<Call>,
+}
+
+impl Canvas<'_> {
+    pub fn call(&mut self, call: Call) {
+        self.calls.push(call);
+    }
+
+    pub fn fill(&mut self, rect: Rect, colour: Colour) {
+        self.call(Call::Fill { rect, colour });
+    }
+
+    /// A picture stretched to a rectangle, or repeated as [`Game::tile_ratio`] tells.
+    pub fn tile(&mut self, picture: Picture, rect: Rect, ratio: f32, mirror: bool, opacity: f32) {
+        let mut image = |rect| {
+            let turn = None;
+            self.calls.push(Call::Image { picture, rect, mirror, opacity, turn });
+        };
+        let Rect { x, y, w, h } = rect;
+        let shape = f64::from(ratio.abs());
+        if ratio > 0.0 {
+            let n = ((w / (h * shape)) as i32).max(1);
+            let (width, height) = ((w / f64::from(n)) as f32, h as f32);
+            for i in 0..n {
+                let left = x + f64::from(width * i as f32);
+                image(Rect::new(left, y, width.into(), height.into()));
+            }
+        } else if ratio < 0.0 {
+            let n = ((h / (w * shape)) as i32).max(1);
+            let (width, height) = (w as f32, (h / f64::from(n)) as f32);
+            for i in 0..n {
+                let top = y + f64::from(height * i as f32);
+                image(Rect::new(x, top, width.into(), height.into()));
+            }
+        } else {
+            image(rect);
+        }
+    }
+
+    /// The background that the level has drawn, behind the whole world: tiled, or cropped at
+    /// random where it is wider than the world.
+    pub fn background(&mut self, e: &Engine) {
+        let picture = Picture::Background(e.background_index);
+        let (width, height) = (e.main_width as f32, e.main_height as f32);
+        let world = self.camera.world_rect(0.0, height, width, height, 0.0);
+        if e.bg_tile_ratio < 0.0 {
+            self.tile(picture, world, e.bg_tile_ratio, false, 1.0);
+            return;
+        }
+        let (w, h) = e.facts.background.sizes()[e.background_index as usize];
+        let shape = f32::from(w) / f32::from(h);
+        let world_shape = (f64::from(e.main_width) / f64::from(e.main_height)) as f32;
+        let off = e.bg_pct_x * (shape - world_shape);
+        let rect = world.part((-off).into(), 0.0, (shape / world_shape).into(), 1.0);
+        self.tile(picture, rect, 0.0, false, 1.0);
+    }
+
+    fn entities<G: Game>(&mut self, game: &G, e: &Engine, render_z: i32) {
+        for entity in e.entities.iter().filter(|entity| entity.render_z == render_z) {
+            if game.should_draw(e, entity) {
+                let rect = self.camera.entity_rect(entity);
+                let ratio = game.tile_ratio(e, entity);
+                self.sprite(game, e, rect, Look { ratio, ..Look::of(entity) });
+            }
+        }
+    }
+
+    fn cells<G: Game>(&mut self, game: &G, e: &Engine) {
+        let range = |size: i32, center: f32| {
+            if !e.settings.center_agent {
+                return 0..=size - 1;
+            }
+            let margin = (f64::from(e.visibility) / 2.0 + 1.0) as f32;
+            (center - margin) as i32..=(center + margin) as i32
+        };
+        let (center_x, center_y) = self.camera.center();
+        for x in range(e.main_width, center_x) {
+            for y in range(e.main_height, center_y) {
+                let kind = e.get_obj(x, y);
+                if kind == INVALID_OBJ || kind == SPACE {
+                    continue;
+                }
+                let rect = self.camera.world_rect(x as f32, y as f32 + 1.0, 1.0, 1.0, CELL_MARGIN);
+                if !game.draw_cell(e, kind, rect, self) {
+                    let theme = game.theme_for_grid_obj(e, kind);
+                    self.sprite(game, e, rect, Look { theme, ..Look::of_cell(kind) });
+                }
+            }
+        }
+    }
+
+    fn sprite<G: Game>(&mut self, game: &G, e: &Engine, rect: Rect, look: Look) {
+        let kind = game.image_for_type(e, look.image_type);
+        if kind < 0 {
+            return;
+        }
+        let theme = e.shown_theme(kind, look.theme);
+        if e.settings.use_monochrome_assets {
+            self.fill(rect, monochrome(kind, theme));
+            return;
+        }
+        let picture = Picture::Sprite { kind, theme };
+        let rect = game.sprite_rect(e, kind, rect);
+        let Look { mirror, opacity, rotation, ratio, .. } = look;
+        if rotation == 0.0 {
+            self.tile(picture, rect, ratio, mirror, opacity);
+        } else {
+            let turn = Some(rotation * 180.0 / std::f32::consts::PI);
+            self.call(Call::Image { picture, rect, mirror, opacity, turn });
+        }
+    }
+
+    /// The agent's velocity as two shades of grey.
+    fn velocity(&mut self, e: &Engine) {
+        let side = f64::from((f64::from(self.size) * 0.2) as f32);
+        let agent = e.agent();
+        let shades = [(agent.vx, e.maxspeed), (agent.vy, e.max_jump)];
+        for (i, (speed, most)) in shades.into_iter().enumerate() {
+            let share = (0.5 * f64::from(speed) / f64::from(most) + 0.5) as f32;
+            let grey = ((share * 255.0) as i32).clamp(0, 255) as u8;
+            let rect = Rect::new(i as f64 * side, 0.0, side, side);
+            self.fill(rect, [grey, grey, grey, 255]);
+        }
+    }
+}
+
+/// How a sprite is to look.
+struct Look {
+    image_type: i32,
+    theme: i32,
+    mirror: bool,
+    opacity: f32,
+    /// Radians.
+    rotation: f32,
+    /// See [`Game::tile_ratio`].
+    ratio: f32,
+}
+
+impl Look {
+    fn of(entity: &Entity) -> Self {
+        Self {
+            image_type: entity.image_type,
+            theme: entity.image_theme,
+            mirror: entity.is_reflected,
+            opacity: entity.alpha,
+            rotation: entity.rotation,
+            ratio: 0.0,
+        }
+    }
+
+    fn of_cell(kind: i32) -> Self {
+        Self { image_type: kind, theme: 0, mirror: false, opacity: 1.0, rotation: 0.0, ratio: 0.0 }
+    }
+}
+
+/// The colour that stands for a sprite.
+fn monochrome(kind: i32, theme: i32) -> Colour {
+    let n = ((29 * (kind + 1)) % 64 + 19 * theme) % 64;
+    let level = |n: i32| (64 * (n + 1) - 1) as u8;
+    [level(n / 16), level(n / 4 % 4), level(n % 4), 255]
+}
+
+/// Paints a frame of `size * size` pixels; [`VIEW`] is what an observation has.
+pub(super) fn paint<G: Game>(game: &G, e: &Engine, size: u32, calls: &mut Vec<Call>) {
+    calls.clear();
+    let camera = if size == VIEW { e.camera } else { e.camera.sized(e.visibility, size) };
+    let mut canvas = Canvas { camera, size, calls };
+    let side = f64::from(size);
+    canvas.fill(Rect::new(0.0, 0.0, side, side), BLACK);
+    if e.settings.use_backgrounds {
+        game.draw_background(e, &mut canvas);
+    }
+    canvas.entities(game, e, -1);
+    canvas.cells(game, e);
+    canvas.entities(game, e, 0);
+    canvas.entities(game, e, 1);
+    if e.settings.paint_vel_info && e.has_useful_vel_info {
+        canvas.velocity(e);
+    }
+    game.draw_overlay(e, &mut canvas);
+}

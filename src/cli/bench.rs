@@ -1,0 +1,236 @@
+use super::Output;
+use crate::{
+    error::{Error, Result},
+    run::{config, progress::Progress},
+};
+use clap::{Args, Subcommand};
+use cpu_time::ThreadTime;
+use gslab_envs::{
+    procgen::{
+        Options,
+        audit::TRAINING_LEVELS,
+        games::{self, Entry, GAMES},
+        world::{ACTIONS, Original},
+    },
+    rng::Stream,
+};
+use serde::Serialize;
+use std::{process::ExitCode, time::Duration};
+
+/// Worlds of a game that are stepped in turn.
+const ENVIRONMENTS: u32 = 64;
+/// Steps of every world between two looks at the clock.
+const STEPS: usize = 32;
+/// Random actions; a prime number, so that worlds do not repeat each other's.
+const TABLE: u64 = 65_537;
+
+#[derive(Args)]
+pub struct Bench {
+    #[command(subcommand)]
+    command: BenchCommand,
+}
+
+#[derive(Subcommand)]
+enum BenchCommand {
+    /// Steps and levels per CPU second of the Procgen games, on one thread
+    Envs(Envs),
+}
+
+#[derive(Args)]
+struct Envs {
+    /// Names of Procgen games [default: all]
+    games: Vec<String>,
+    /// Simulate only; frames are not drawn yet, so this must be given
+    #[arg(long, required = true)]
+    no_draw: bool,
+    /// easy, hard, extreme or memory
+    #[arg(long, default_value = "hard")]
+    mode: String,
+    /// CPU seconds of a measurement
+    #[arg(long, value_name = "S", default_value_t = 0.5, value_parser = parse_seconds)]
+    seconds: f64,
+    /// Measurements of a game, of which the median is printed
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repetitions: u32,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What was measured of a game, each per CPU second of one thread.
+#[derive(Serialize)]
+struct Speed {
+    game: &'static str,
+    /// Median; steps alone, without the making of levels.
+    steps: f64,
+    /// Lowest and highest measurement.
+    steps_range: (f64, f64),
+    levels: f64,
+    levels_range: (f64, f64),
+    /// Steps of an episode under random actions, on average.
+    episode: f64,
+}
+
+impl Bench {
+    pub fn run(self) -> Result<ExitCode> {
+        let BenchCommand::Envs(envs) = self.command;
+        envs.run()
+    }
+}
+
+impl Envs {
+    fn run(self) -> Result<ExitCode> {
+        self.output.check()?;
+        let find = |name: &String| {
+            games::find(name).ok_or_else(|| {
+                config::unknown("game", name, GAMES.iter().map(|game| game.facts.name)).into()
+            })
+        };
+        let games: Vec<&Entry> = match &self.games[..] {
+            [] => GAMES.iter().collect(),
+            names => names.iter().map(find).collect::<Result<_>>()?,
+        };
+        let mode = toml::Value::String(self.mode.clone()).try_into().map_err(|_| {
+            Error::Usage(format!("--mode {}: must be easy, hard, extreme or memory", self.mode))
+        })?;
+        let (first, end) = TRAINING_LEVELS;
+        let options =
+            Options { mode, num_levels: end - first, start_level: first, ..Options::default() };
+        for game in &games {
+            options.validate(game.facts).map_err(|e| {
+                let name = game.facts.name;
+                Error::Usage(format!("--mode {}: {name} has {}", self.mode, e.allowed))
+            })?;
+        }
+
+        let progress = Progress::new(self.output.quiet);
+        let bar = progress.work("bench", games.len() as u64);
+        let noise = Stream::new(0, "bench");
+        let actions: Vec<i32> = (0..TABLE).map(|i| noise.below(0, i, ACTIONS) as i32).collect();
+        let mut speeds = Vec::new();
+        self.output.say(&format!(
+            "{:10} {:>12} {:>25} {:>12} {:>8}",
+            "game", "steps/s", "lowest to highest", "levels/s", "episode"
+        ));
+        for game in games {
+            let speed = self.measure(game, &options, &actions)?;
+            progress.clear(|| self.output.say(&speed.text()));
+            bar.inc(1);
+            speeds.push(speed);
+        }
+        bar.finish_and_clear();
+        let mean = |of: fn(&Speed) -> f64| {
+            (speeds.iter().map(|speed| of(speed).ln()).sum::<f64>() / speeds.len() as f64).exp()
+        };
+        self.output.say(&format!(
+            "{:10} {:>12} {:>25} {:>12}\n({}, per CPU second of one thread, {ENVIRONMENTS} worlds, random actions)",
+            "geo. mean",
+            thousands(mean(|speed| speed.steps)),
+            "",
+            thousands(mean(|speed| speed.levels)),
+            self.mode,
+        ));
+        self.output.json(&speeds)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn measure(&self, game: &Entry, options: &Options, actions: &[i32]) -> Result<Speed> {
+        let mut worlds = (0..ENVIRONMENTS)
+            .map(|index| game.original(options, 0, 0, index))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| Error::Usage(e.to_string()))?;
+        let mut cursor = 0;
+        let mut run = |seconds: f64| Run::new(&mut worlds, actions, &mut cursor, seconds);
+        run(self.seconds / 2.0);
+        let runs: Vec<Run> = (0..self.repetitions).map(|_| run(self.seconds)).collect();
+        let (steps, steps_range) = median(runs.iter().map(|run| run.steps as f64 / run.stepping));
+        let (levels, levels_range) = median(runs.iter().map(|run| run.levels as f64 / run.making));
+        let count = |of: fn(&Run) -> u64| runs.iter().map(of).sum::<u64>() as f64;
+        let episode = count(|run| run.steps) / count(|run| run.levels);
+        Ok(Speed { game: game.facts.name, steps, steps_range, levels, levels_range, episode })
+    }
+}
+
+/// A measurement: what was done, and the CPU seconds it took.
+#[derive(Default)]
+struct Run {
+    steps: u64,
+    stepping: f64,
+    levels: u64,
+    making: f64,
+}
+
+impl Run {
+    /// Steps worlds for some CPU seconds. Stepping and the making of levels are timed apart: a
+    /// world whose episode ends rests until the others have done their share.
+    fn new(
+        worlds: &mut [Box<dyn Original>],
+        actions: &[i32],
+        cursor: &mut usize,
+        seconds: f64,
+    ) -> Self {
+        let mut run = Self::default();
+        let mut ended = Vec::with_capacity(worlds.len());
+        while run.stepping < seconds {
+            let began = ThreadTime::now();
+            for (i, world) in worlds.iter_mut().enumerate() {
+                for _ in 0..STEPS {
+                    *cursor = if *cursor + 1 == actions.len() { 0 } else { *cursor + 1 };
+                    run.steps += 1;
+                    if world.step_within_level(actions[*cursor]) {
+                        ended.push(i);
+                        break;
+                    }
+                }
+            }
+            let stepped = began.elapsed();
+            for &i in &ended {
+                worlds[i].next_level();
+            }
+            let made = began.elapsed();
+            run.levels += ended.len() as u64;
+            ended.clear();
+            run.stepping += stepped.as_secs_f64();
+            run.making += made.saturating_sub(stepped).as_secs_f64();
+        }
+        // A game that no random action ends within the time: its levels are made for their own sake.
+        while run.making < seconds / 10.0 || run.levels == 0 {
+            let began = ThreadTime::now();
+            worlds.iter_mut().for_each(|world| world.next_level());
+            run.making += began.elapsed().max(Duration::from_nanos(1)).as_secs_f64();
+            run.levels += worlds.len() as u64;
+        }
+        run
+    }
+}
+
+impl Speed {
+    fn text(&self) -> String {
+        let (low, high) = self.steps_range;
+        format!(
+            "{:10} {:>12} {:>25} {:>12} {:>8.0}",
+            self.game,
+            thousands(self.steps),
+            format!("{} to {}", thousands(low), thousands(high)),
+            thousands(self.levels),
+            self.episode,
+        )
+    }
+}
+
+/// The median, and the lowest and highest value.
+fn median(values: impl Iterator<Item = f64>) -> (f64, (f64, f64)) {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    (values[values.len() / 2], (values[0], values[values.len() - 1]))
+}
+
+fn thousands(value: f64) -> String {
+    indicatif::HumanCount(value.round() as u64).to_string()
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.001..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("must be from 0.001 to 3600".into()),
+    }
+}
