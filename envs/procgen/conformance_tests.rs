@@ -1,7 +1,8 @@
-//! The recordings of the original, where there are any: all below the folder that the variable
-//! `PROCGEN_TRACES` names, or else below `shared/procgen/traces` beside the repository.
+//! Recordings of the original: some are committed, for every game and mode. Where the full set
+//! is there, in the folder that the variable `PROCGEN_TRACES` names or else in
+//! `shared/procgen/traces` beside the repository, all of it is replayed.
 
-use super::{games, replay};
+use super::{Report, games, replay};
 use crate::procgen::{Mode, Options, mt19937::Mt19937, world::Original};
 use flate2::{
     Compression,
@@ -15,7 +16,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The committed recordings.
 fn folder() -> PathBuf {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/procgen/traces").into()
+}
+
+fn full_set() -> PathBuf {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/procgen/traces");
     env::var_os("PROCGEN_TRACES").map_or(beside.into(), PathBuf::from)
 }
@@ -36,17 +42,34 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
+fn replayed(path: &Path) -> Report {
+    let input = BufReader::new(File::open(path).unwrap());
+    let report = replay(input).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert!(report.is_equal(), "{}: {report:#?}", path.display());
+    assert_eq!(report.equal, report.steps);
+    report
+}
+
 #[test]
-fn recordings_replay_exactly() {
+fn recordings_of_every_game_and_mode_replay_exactly() {
+    let mut seen: Vec<(&str, String)> = Vec::new();
     for path in files(&folder(), ".pgt") {
-        let game = path.parent().and_then(Path::file_name).unwrap().to_string_lossy();
-        if games::find(&game).is_none() {
-            continue;
+        let report = replayed(&path);
+        seen.push((report.game, format!("{:?}", report.mode)));
+    }
+    let modes = [Mode::Easy, Mode::Hard, Mode::Extreme, Mode::Memory];
+    for game in games::GAMES {
+        for mode in modes.into_iter().filter(|&mode| game.facts.has(mode)) {
+            let both = (game.facts.name, format!("{mode:?}"));
+            assert!(seen.contains(&both), "no recording of {both:?}");
         }
-        let input = BufReader::new(File::open(&path).unwrap());
-        let report = replay(input).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert!(report.is_equal(), "{}: {report:#?}", path.display());
-        assert_eq!(report.equal, report.steps);
+    }
+}
+
+#[test]
+fn the_full_set_replays_exactly() {
+    for path in files(&full_set(), ".pgt") {
+        replayed(&path);
     }
 }
 
@@ -63,13 +86,12 @@ struct Sample {
 
 fn samples() -> impl Iterator<Item = (Sample, Vec<u8>)> {
     let folder = folder().with_file_name("state_samples");
-    files(&folder, ".json").into_iter().filter_map(|path| {
+    files(&folder, ".json").into_iter().map(|path| {
         let sample: Sample = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        games::find(&sample.game)?;
         let mut state = Vec::new();
         let input = File::open(path.with_extension("state.gz")).unwrap();
         GzDecoder::new(input).read_to_end(&mut state).unwrap();
-        Some((sample, state))
+        (sample, state)
     })
 }
 

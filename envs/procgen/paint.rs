@@ -10,6 +10,10 @@ use super::{
     game::Game,
 };
 
+/// Most tiles of a sprite. No game has more than some fifty; a state that was tampered with could
+/// ask for billions.
+const MAX_TILES: i32 = 512;
+
 /// Cells are drawn larger by this on all sides, so that no gaps show.
 const CELL_MARGIN: f32 = 0.02;
 
@@ -106,14 +110,14 @@ impl Canvas<'_> {
         let Rect { x, y, w, h } = rect;
         let shape = f64::from(ratio.abs());
         if ratio > 0.0 {
-            let n = ((w / (h * shape)) as i32).max(1);
+            let n = ((w / (h * shape)) as i32).clamp(1, MAX_TILES);
             let (width, height) = ((w / f64::from(n)) as f32, h as f32);
             for i in 0..n {
                 let left = x + f64::from(width * i as f32);
                 image(Rect::new(left, y, width.into(), height.into()));
             }
         } else if ratio < 0.0 {
-            let n = ((h / (w * shape)) as i32).max(1);
+            let n = ((h / (w * shape)) as i32).clamp(1, MAX_TILES);
             let (width, height) = (w as f32, (h / f64::from(n)) as f32);
             for i in 0..n {
                 let top = y + f64::from(height * i as f32);
