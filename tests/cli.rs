@@ -33,22 +33,42 @@ fn setting_refused(setting: &str, message: &str) {
     refused(&format!("config show maze --set {setting}"), message);
 }
 
+const GAMES: &str = "bigfish, bossfight, caveflyer, chaser, climber, coinrun, dodgeball, fruitbot, \
+    heist, jumper, leaper, maze, miner, ninja, plunder, starpilot";
+
+fn environments() -> String {
+    let games = GAMES.split(", ").map(|game| format!("procgen:{game}"));
+    format!("maze, {}", games.collect::<Vec<_>>().join(", "))
+}
+
 #[test]
 fn unknown_names_are_refused_with_the_nearest_known_one() {
+    let environments = environments();
     refused(
         "check mazee",
-        "error: unknown environment `mazee` (did you mean `maze`?); environments are: maze",
+        &format!(
+            "error: unknown environment `mazee` (did you mean `maze`?); \
+             environments are: {environments}"
+        ),
     );
-    let source = "error: `mazee` is neither a preset, nor an environment, nor a file \
-        (did you mean `maze`?); presets are: maze; environments are: maze";
-    refused("config show mazee", source);
-    refused("train mazee --out run", source);
-    refused("gsl mazee --out run", source);
+    let source = format!(
+        "error: `mazee` is neither a preset, nor an environment, nor a file \
+         (did you mean `maze`?); presets are: maze; environments are: {environments}"
+    );
+    refused("config show mazee", &source);
+    refused("train mazee --out run", &source);
+    refused("gsl mazee --out run", &source);
     refused(
         "gsl table.toml --out run",
-        "error: `table.toml` is neither a preset, nor an environment, nor a file; \
-         presets are: maze; environments are: maze",
+        &format!(
+            "error: `table.toml` is neither a preset, nor an environment, nor a file; \
+             presets are: maze; environments are: {environments}"
+        ),
     );
+    let game =
+        format!("error: unknown game `coinrum` (did you mean `coinrun`?); games are: {GAMES}");
+    refused("levels audit coinrum", &game);
+    refused("bench envs --no-draw coinrum", &game);
     misused("reproduce mazee --out run", "error: unrecognized subcommand 'mazee'");
     misused("trian maze", "error: unrecognized subcommand 'trian'");
     misused("train maze --outt run", "error: unexpected argument '--outt' found");
@@ -87,7 +107,7 @@ fn values_out_of_range_are_refused_with_the_range() {
             "env.middle_spacing = 1: must be from 2.1 half_width (tines must not touch) to 100",
         ),
         (
-            "env.context_fifths=[1, 2, 3, 3, 5]",
+            "env.context_fifths=[1,2,3,3,5]",
             "env.context_fifths = [1, 2, 3, 3, 5]: must be 1, 2, 3, 4, 5 in any order",
         ),
         ("env.origin=2000", "env.origin = 2000: must be from -1000 to 1000"),
@@ -127,7 +147,10 @@ fn values_of_another_type_are_refused_with_the_type() {
             "gsl.plateau=never",
             "--set gsl.plateau=never: unknown variant `never`, expected `retro` or `online`",
         ),
-        ("environment=chess", "unknown environment `chess`; environments are: maze"),
+        (
+            "environment=chess",
+            &format!("unknown environment `chess`; environments are: {}", environments()),
+        ),
         ("ppo.gamma", "--set ppo.gamma: write it as key=value, for instance --set ppo.gamma=0.99"),
     ] {
         setting_refused(setting, &format!("error: {message}"));
@@ -394,4 +417,84 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 
 fn json(place: &Place, name: &str) -> serde_json::Value {
     serde_json::from_slice(&place.read(name)).unwrap()
+}
+
+#[test]
+fn modes_and_levels_that_a_game_lacks_are_refused() {
+    refused(
+        "levels audit coinrun --mode memory",
+        "error: --mode memory: coinrun has easy, hard or exploration",
+    );
+    refused("levels audit bigfish --mode wild", "error: --mode wild: bigfish has easy or hard");
+    refused(
+        "levels audit coinrun --mode exploration",
+        "error: --mode exploration: it is one level only",
+    );
+    refused(
+        "bench envs --no-draw heist ninja --mode memory",
+        "error: --mode memory: ninja has easy, hard or exploration",
+    );
+    misused("bench envs heist", "error: the following required arguments were not provided:");
+    for range in ["5..5", "6..5", "-1..5", "0..2147483648", "7"] {
+        refused(
+            &format!("levels audit maze --test={range}"),
+            &format!(
+                "error: --test {range}: must be FIRST..END with 0 <= FIRST < END <= 2147483647, \
+                 like 1000..2024"
+            ),
+        );
+    }
+    for (setting, message) in [
+        ("env.mode=extreme", "env.mode = extreme: must be easy, hard or exploration"),
+        ("env.num_levels=-1", "env.num_levels = -1: must be at least 0"),
+    ] {
+        let command = format!("check procgen:coinrun --set {setting}");
+        refused(&command, &format!("error: {message}"));
+    }
+}
+
+fn recordings() -> String {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/procgen/traces").into()
+}
+
+#[test]
+fn conformance_tells_what_was_replayed() {
+    let ended = Place::new().gslab(&format!("conformance procgen {}/leaper", recordings())).well();
+    let lines: Vec<_> = ended.stdout.lines().collect();
+    assert!(lines[0].starts_with("leaper     easy "), "{}", lines[0]);
+    assert!(lines.last().unwrap().ends_with("equal: no difference"), "{}", ended.stdout);
+}
+
+#[test]
+fn conformance_refuses_what_is_no_recording() {
+    let place = Place::new();
+    fs::write(place.path("empty.pgt"), "").unwrap();
+    fs::create_dir(place.path("folder")).unwrap();
+    let refused = |path: &str, message: &str| {
+        let ended = place.gslab(&format!("conformance procgen --quiet {path}"));
+        assert!(ended.stderr.starts_with(message), "{}", ended.stderr);
+        assert_eq!(ended.code, Some(2));
+    };
+    refused("empty.pgt", "error: empty.pgt: it cannot be read");
+    refused("nowhere", "error: nowhere: No such file or directory");
+    refused("folder", "error: folder: no recording (.pgt) is in this folder");
+}
+
+#[test]
+fn audits_replace_repeated_test_levels() {
+    let place = Place::new();
+    let ended = place.gslab(
+        "levels audit maze --mode easy --training 0..100 --test 100..200 --replace new.json \
+         --json audit.json --quiet",
+    );
+    ended.well();
+    let read = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&fs::read(place.path(name)).unwrap()).unwrap()
+    };
+    let repeats = &read("audit.json")["same_world"];
+    assert!(repeats["test_in_training"].as_u64().unwrap() > 0, "{repeats}");
+    let levels = read("new.json")["levels"].clone();
+    let levels: Vec<u64> = levels.as_array().unwrap().iter().map(|l| l.as_u64().unwrap()).collect();
+    assert_eq!(levels.len(), 100);
+    assert!(levels.iter().any(|&level| level >= 200) && levels.iter().all(|&level| level >= 100));
 }

@@ -5,7 +5,7 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use gslab_envs::procgen::{
-    Options,
+    Mode, Options,
     audit::{self, Fingerprint, Repeats, TEST_LEVELS, TRAINING_LEVELS, without_repeats},
     games::{self, GAMES},
 };
@@ -84,9 +84,12 @@ impl Audit {
         })?;
         let mode = toml::Value::String(self.mode.clone())
             .try_into()
-            .map_err(|_| self.bad_mode("easy, hard, extreme or memory"))?;
+            .map_err(|_| self.bad_mode(game.facts.mode_names()))?;
         let options = Options { mode, ..Options::default() };
         options.validate(game.facts).map_err(|e| self.bad_mode(e.allowed))?;
+        if options.mode == Mode::Exploration {
+            return Err(Error::Usage("--mode exploration: it is one level only".into()));
+        }
         let training = seeds("--training", &self.training)?;
         let test = seeds("--test", &self.test)?;
         start_threads(self.threads)?;
