@@ -221,6 +221,26 @@ impl Engine {
         self.action_vy = (self.move_action % 3 - 1) as f32;
     }
 
+    /// The meaning of an action where nothing moves diagonally: left and right go first.
+    pub fn set_straight_action_xy(&mut self) {
+        self.set_action_xy();
+        if self.action_vx != 0.0 {
+            self.action_vy = 0.0;
+        }
+    }
+
+    /// Which of three pictures a runner shows: at rest on the ground, or one of two strides.
+    pub fn stride<T>(&self, has_support: bool, [rest, first, second]: [T; 3]) -> T {
+        let still = f64::from(self.agent().vx.abs()) < 0.01 && self.action_vx == 0.0;
+        if still && has_support {
+            rest
+        } else if self.cur_time / 5 % 2 == 0 || !has_support {
+            first
+        } else {
+            second
+        }
+    }
+
     /// Mixes the wanted velocity into that of the agent.
     pub fn accelerate_agent(&mut self) {
         let keep = 1.0 - self.mixrate;
@@ -236,6 +256,11 @@ impl Engine {
         let agent = self.agent_mut();
         agent.vx = (0.9 * f64::from(agent.vx)) as f32;
         agent.vy = (0.9 * f64::from(agent.vy)) as f32;
+    }
+
+    /// Whether the agent faces right, which an action to either side changes.
+    pub fn faces_right(&self, before: bool) -> bool {
+        if self.action_vx == 0.0 { before } else { self.action_vx > 0.0 }
     }
 
     /// Mirrors the agent's sprite when it is moved to the left.

@@ -1,7 +1,7 @@
-use super::Output;
+use super::{Output, procgen_game, procgen_mode};
 use crate::{
     error::{Error, Result},
-    run::{config, progress::Progress},
+    run::progress::Progress,
 };
 use clap::{Args, Subcommand};
 use cpu_time::ThreadTime;
@@ -9,7 +9,7 @@ use gslab_envs::{
     procgen::{
         Options,
         audit::TRAINING_LEVELS,
-        games::{self, Entry, GAMES},
+        games::{Entry, GAMES},
         world::{ACTIONS, Original},
     },
     rng::Stream,
@@ -80,27 +80,15 @@ impl Bench {
 impl Envs {
     fn run(self) -> Result<ExitCode> {
         self.output.check()?;
-        let find = |name: &String| {
-            games::find(name).ok_or_else(|| {
-                config::unknown("game", name, GAMES.iter().map(|game| game.facts.name)).into()
-            })
-        };
         let games: Vec<&Entry> = match &self.games[..] {
             [] => GAMES.iter().collect(),
-            names => names.iter().map(find).collect::<Result<_>>()?,
+            names => names.iter().map(|name| procgen_game(name)).collect::<Result<_>>()?,
         };
-        let mode = toml::Value::String(self.mode.clone()).try_into().map_err(|_| {
-            Error::Usage(format!("--mode {}: must be easy, hard, extreme or memory", self.mode))
-        })?;
+        let modes = games.iter().map(|game| procgen_mode(game, &self.mode));
+        let mode = modes.collect::<Result<Vec<_>>>()?[0];
         let (first, end) = TRAINING_LEVELS;
         let options =
             Options { mode, num_levels: end - first, start_level: first, ..Options::default() };
-        for game in &games {
-            options.validate(game.facts).map_err(|e| {
-                let name = game.facts.name;
-                Error::Usage(format!("--mode {}: {name} has {}", self.mode, e.allowed))
-            })?;
-        }
 
         let progress = Progress::new(self.output.quiet);
         let bar = progress.work("bench", games.len() as u64);

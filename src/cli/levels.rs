@@ -1,13 +1,12 @@
-use super::{Output, start_threads};
+use super::{Output, procgen_game, procgen_mode, start_threads};
 use crate::{
     error::{Error, Result},
-    run::{config, file::write_atomic, progress::Progress},
+    run::{file::write_atomic, progress::Progress},
 };
 use clap::{Args, Subcommand};
 use gslab_envs::procgen::{
     Mode, Options,
     audit::{self, Fingerprint, Repeats, TEST_LEVELS, TRAINING_LEVELS, without_repeats},
-    games::{self, GAMES},
 };
 use rayon::prelude::*;
 use serde::Serialize;
@@ -79,14 +78,9 @@ impl Levels {
 impl Audit {
     fn run(self) -> Result<ExitCode> {
         self.output.check()?;
-        let game = games::find(&self.game).ok_or_else(|| {
-            config::unknown("game", &self.game, GAMES.iter().map(|game| game.facts.name))
-        })?;
-        let mode = toml::Value::String(self.mode.clone())
-            .try_into()
-            .map_err(|_| self.bad_mode(game.facts.mode_names()))?;
+        let game = procgen_game(&self.game)?;
+        let mode = procgen_mode(game, &self.mode)?;
         let options = Options { mode, ..Options::default() };
-        options.validate(game.facts).map_err(|e| self.bad_mode(e.allowed))?;
         if options.mode == Mode::Exploration {
             return Err(Error::Usage("--mode exploration: it is one level only".into()));
         }
@@ -140,10 +134,6 @@ impl Audit {
             self.output.say(&format!("test levels without repeats: {}", path.display()));
         }
         Ok(ExitCode::SUCCESS)
-    }
-
-    fn bad_mode(&self, allowed: &str) -> Error {
-        Error::Usage(format!("--mode {}: {} has {allowed}", self.mode, self.game))
     }
 }
 

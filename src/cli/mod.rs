@@ -17,6 +17,7 @@ mod train;
 use crate::{
     device::{self, Device, DeviceChoice},
     error::{Error, Result},
+    run,
     run::{
         file::{FileError, write_atomic},
         interrupt,
@@ -24,6 +25,10 @@ use crate::{
     },
 };
 use clap::{Args, Parser, Subcommand};
+use gslab_envs::procgen::{
+    Mode,
+    games::{self, Entry as Game},
+};
 use serde::Serialize;
 use std::{
     fs,
@@ -121,6 +126,21 @@ impl Machine {
         interrupt::install();
         Ok((device::open(self.device)?, Progress::new(self.output.quiet)))
     }
+}
+
+/// A Procgen game by name.
+fn procgen_game(name: &str) -> Result<&'static Game> {
+    let known = games::GAMES.iter().map(|game| game.facts.name);
+    Ok(games::find(name).ok_or_else(|| run::config::unknown("game", name, known))?)
+}
+
+/// A mode that a Procgen game has.
+fn procgen_mode(game: &Game, name: &str) -> Result<Mode> {
+    let mode: Option<Mode> = toml::Value::String(name.into()).try_into().ok();
+    mode.filter(|&mode| game.facts.has(mode)).ok_or_else(|| {
+        let (game, modes) = (game.facts.name, game.facts.mode_names());
+        Error::Usage(format!("--mode {name}: {game} has {modes}"))
+    })
 }
 
 /// Starts the worker threads: as many as asked for, or one for each core.

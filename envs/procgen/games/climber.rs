@@ -151,9 +151,7 @@ impl Game for Climber {
 
     fn set_action_xy(&mut self, e: &mut Engine) {
         e.set_action_xy();
-        if e.action_vx != 0.0 {
-            self.facing_right = e.action_vx > 0.0;
-        }
+        self.facing_right = e.faces_right(self.facing_right);
         let out = e.out_of_bounds_object;
         let supports = |kind: i32| kind == WALL_MID || kind == WALL_TOP || kind == out;
         self.has_support = e.cells_below_agent().into_iter().any(supports);

@@ -182,9 +182,7 @@ impl Game for Coinrun {
 
     fn set_action_xy(&mut self, e: &mut Engine) {
         e.set_action_xy();
-        if e.action_vx != 0.0 {
-            self.facing_right = e.action_vx > 0.0;
-        }
+        self.facing_right = e.faces_right(self.facing_right);
         let out = e.out_of_bounds_object;
         let supports = |kind: i32| kind == WALL_MID || kind == WALL_TOP || kind == out;
         let stands = self.is_on_crate || e.cells_below_agent().into_iter().any(supports);
@@ -295,16 +293,7 @@ impl Game for Coinrun {
 
     fn image_for_type(&self, e: &Engine, kind: i32) -> i32 {
         match kind {
-            PLAYER => {
-                let still = f64::from(e.agent().vx.abs()) < 0.01 && e.action_vx == 0.0;
-                if still && self.has_support {
-                    PLAYER
-                } else if e.cur_time / 5 % 2 == 0 || !self.has_support {
-                    PLAYER_RIGHT1
-                } else {
-                    PLAYER_RIGHT2
-                }
-            }
+            PLAYER => e.stride(self.has_support, [PLAYER, PLAYER_RIGHT1, PLAYER_RIGHT2]),
             ENEMY_BARRIER => -1,
             _ => kind.abs(),
         }

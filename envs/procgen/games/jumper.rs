@@ -166,9 +166,7 @@ impl Game for Jumper {
 
     fn set_action_xy(&mut self, e: &mut Engine) {
         e.set_action_xy();
-        if e.action_vx != 0.0 {
-            self.facing_right = e.action_vx > 0.0;
-        }
+        self.facing_right = e.faces_right(self.facing_right);
         let carries = |kind| is_wall(kind) || kind == e.out_of_bounds_object;
         self.has_support = e.cells_below_agent().into_iter().any(carries);
         if self.has_support {
@@ -233,17 +231,10 @@ impl Game for Jumper {
     }
 
     fn image_for_type(&self, e: &Engine, kind: i32) -> i32 {
-        if kind != PLAYER {
-            return kind.abs();
-        }
-        let still = f64::from(e.agent().vx.abs()) < 0.01 && e.action_vx == 0.0;
-        let first = (e.cur_time / 5) % 2 == 0 || !self.has_support;
-        match (self.facing_right, first) {
-            _ if still && self.has_support => PLAYER,
-            (true, true) => RIGHT1,
-            (true, false) => RIGHT2,
-            (false, true) => LEFT1,
-            (false, false) => LEFT2,
+        let strides = if self.facing_right { [RIGHT1, RIGHT2] } else { [LEFT1, LEFT2] };
+        match kind {
+            PLAYER => e.stride(self.has_support, [PLAYER, strides[0], strides[1]]),
+            _ => kind.abs(),
         }
     }
 

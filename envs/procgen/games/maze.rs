@@ -76,12 +76,8 @@ impl Game for Maze {
         }
     }
 
-    /// No diagonal moves.
     fn set_action_xy(&mut self, e: &mut Engine) {
-        e.set_action_xy();
-        if e.action_vx != 0.0 {
-            e.action_vy = 0.0;
-        }
+        e.set_straight_action_xy();
     }
 
     fn step(&mut self, e: &mut Engine) {

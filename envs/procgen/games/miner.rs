@@ -100,12 +100,8 @@ impl Game for Miner {
         e.entities[exit].render_z = -1;
     }
 
-    /// No diagonal moves.
     fn set_action_xy(&mut self, e: &mut Engine) {
-        e.set_action_xy();
-        if e.action_vx != 0.0 {
-            e.action_vy = 0.0;
-        }
+        e.set_straight_action_xy();
     }
 
     fn step(&mut self, e: &mut Engine) {

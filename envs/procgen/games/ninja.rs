@@ -133,9 +133,7 @@ impl Game for Ninja {
     /// A jump is charged on the ground and lost in the air.
     fn set_action_xy(&mut self, e: &mut Engine) {
         e.set_action_xy();
-        if e.action_vx != 0.0 {
-            self.facing_right = e.action_vx > 0.0;
-        }
+        self.facing_right = e.faces_right(self.facing_right);
         let carries = |kind| kind == WALL_MID || kind == e.out_of_bounds_object;
         self.has_support = e.cells_below_agent().into_iter().any(carries);
         if self.has_support && e.action_vy == 1.0 {
@@ -209,16 +207,9 @@ impl Game for Ninja {
     }
 
     fn image_for_type(&self, e: &Engine, kind: i32) -> i32 {
-        if kind != PLAYER {
-            return kind.abs();
-        }
-        let still = f64::from(e.agent().vx.abs()) < 0.01 && e.action_vx == 0.0;
-        if still && self.has_support {
-            PLAYER
-        } else if (e.cur_time / 5) % 2 == 0 || !self.has_support {
-            RIGHT1
-        } else {
-            RIGHT2
+        match kind {
+            PLAYER => e.stride(self.has_support, [PLAYER, RIGHT1, RIGHT2]),
+            _ => kind.abs(),
         }
     }
 
