@@ -66,7 +66,12 @@ impl Facts {
     /// The sprite of a kind, if it has one.
     #[inline]
     pub fn sprite(&self, kind: i32) -> Option<&'static Sprite> {
-        self.sprites.iter().chain(COMMON_SPRITES).find(|sprite| sprite.kind == kind)
+        self.all_sprites().find(|sprite| sprite.kind == kind)
+    }
+
+    /// The game's own sprites, then those that every game has.
+    pub fn all_sprites(&self) -> impl Iterator<Item = &'static Sprite> + use<> {
+        self.sprites.iter().chain(COMMON_SPRITES)
     }
 }
 
@@ -129,6 +134,19 @@ impl Background {
             Self::Water => &WATER,
             Self::WaterSurface => &WATER[..4],
         }
+    }
+
+    /// Name of a picture of the set; sets that share pictures name them alike.
+    pub fn picture_name(self, index: usize) -> String {
+        let landscapes = PLATFORM.len() - Self::Space.sizes().len();
+        let (set, index) = match self {
+            Self::Space => ("space", index),
+            Self::Platform if index >= landscapes => ("space", index - landscapes),
+            Self::Platform => ("platform", index),
+            Self::TopDown | Self::TopDownSimple => ("topdown", index),
+            Self::Water | Self::WaterSurface => ("water", index),
+        };
+        format!("backgrounds/{set}/{index}")
     }
 }
 
