@@ -8,12 +8,14 @@
 
 pub mod batch;
 pub mod check;
+pub mod draw;
 pub mod levels;
 pub mod maze;
 pub mod procgen;
 pub mod registry;
 pub mod rng;
 
+use draw::Call;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Which world to build: a variation of the environment and the randomness within it.
@@ -103,4 +105,7 @@ pub trait Env: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
 
     /// Writes the vector observation; `out` has length `spec.observation`.
     fn sense(&self, out: &mut [f32]);
+
+    /// Appends the painter calls that draw the world on `size * size` pixels.
+    fn draw(&self, size: u32, calls: &mut Vec<Call>);
 }

@@ -4,7 +4,11 @@
 //! in the goal's fifth of (0, 1], actions that set the velocity, an approximated negative geodesic
 //! distance as reward, horizon 150) is kept, the rest is documented in docs/maze.md.
 
-use crate::{Action, ActionSpace, End, Env, Level, OptionError, Spec, Step, rng::Stream};
+use crate::{
+    Action, ActionSpace, End, Env, Level, OptionError, Spec, Step,
+    draw::{Call, Colour, Rect},
+    rng::Stream,
+};
 use serde::{Deserialize, Serialize};
 
 /// Number of goals, tines and variations.
@@ -17,6 +21,13 @@ const GOAL_FROM_WALL: f32 = 0.5;
 const REWARD_SCALE: f32 = 20.0;
 /// Where an episode starts, before noise.
 const START: [f32; 2] = [0.5, 0.0];
+
+/// Colours of a frame.
+const WALLS: Colour = [52, 58, 70, 255];
+const FLOOR: Colour = [226, 224, 214, 255];
+const OTHER_GOAL: Colour = [168, 170, 166, 255];
+const OWN_GOAL: Colour = [214, 64, 48, 255];
+const AGENT: Colour = [36, 92, 190, 255];
 
 /// How the distance to the goal is measured for the reward.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -445,6 +456,36 @@ impl Env for Maze {
             self.velocity[1] / speed,
             self.context * o.context_scale,
         ]);
+    }
+
+    /// A picture for people: all of the maze, the goals, the agent.
+    fn draw(&self, size: u32, calls: &mut Vec<Call>) {
+        let o = &self.options;
+        let (width, height) = (o.tines_end(), 2.0 * o.top());
+        let unit = f64::from(size) / f64::from(1.1 * width.max(height));
+        let half = f64::from(size) / 2.0;
+        let rect = |x: f32, top: f32, w: f32, h: f32| {
+            let x = half + unit * f64::from(x - width / 2.0);
+            Rect::new(x, half - unit * f64::from(top), unit * f64::from(w), unit * f64::from(h))
+        };
+        let side = f64::from(size);
+        let mut fill = |rect, colour| calls.push(Call::Fill { rect, colour });
+        fill(Rect::new(0.0, 0.0, side, side), WALLS);
+        fill(rect(0.0, o.half_width, o.corridor_length, 2.0 * o.half_width), FLOOR);
+        fill(rect(o.corridor_length, o.top(), o.spine_width, height), FLOOR);
+        for goal in 0..GOALS {
+            let top = o.tine_y(goal) + o.half_width;
+            fill(rect(o.tines_start(), top, TINE_LENGTH, 2.0 * o.half_width), FLOOR);
+        }
+        let mut disc = |[x, y]: [f32; 2], colour| {
+            let r = 0.8 * o.half_width;
+            let rect = rect(x - r, y + r, 2.0 * r, 2.0 * r);
+            calls.push(Call::Ellipse { rect, colour, border: false });
+        };
+        for goal in 0..GOALS {
+            disc(o.goal(goal), if goal == self.goal() { OWN_GOAL } else { OTHER_GOAL });
+        }
+        disc(self.position, AGENT);
     }
 }
 

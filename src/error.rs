@@ -2,6 +2,7 @@
 
 use crate::{
     device::DeviceError,
+    render::pictures::PictureError,
     run::{config::ConfigError, directory::DirectoryError, file::FileError, metrics},
 };
 use gslab_envs::batch::SnapshotError;
@@ -22,6 +23,8 @@ pub enum Error {
     Metrics(#[from] metrics::Error),
     #[error(transparent)]
     Device(#[from] DeviceError),
+    #[error(transparent)]
+    Pictures(#[from] PictureError),
     #[error("{0}")]
     Usage(String),
     #[error(

@@ -8,6 +8,7 @@ pub mod gsl;
 pub mod learn;
 pub mod plot;
 pub mod pool;
+pub mod render;
 pub mod run;
 
 #[global_allocator]

@@ -1,6 +1,7 @@
 //! Which part of the world is seen, and where its parts are on the screen.
 
-use super::{engine::Engine, entity::Entity, game::Game, layout::Layout, paint::Rect};
+use super::{engine::Engine, entity::Entity, game::Game, layout::Layout};
+use crate::draw::Rect;
 
 /// Side of an observation in pixels.
 pub const VIEW: u32 = 64;

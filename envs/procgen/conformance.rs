@@ -19,6 +19,8 @@ pub struct Report {
     pub steps: u32,
     /// Steps after which everything recorded is equal.
     pub equal: u32,
+    /// Records whose observation was compared.
+    pub frames: u32,
     /// The first record that differs.
     pub difference: Option<Difference>,
     /// The first whole state that differs.
@@ -54,8 +56,17 @@ impl std::fmt::Display for FieldDifference {
     }
 }
 
-/// Replays a recording and compares every record and every state in it.
-pub fn replay(input: impl BufRead) -> Result<Report, RecordingError> {
+/// Paints the observation of a world, `64 * 64` pixels of red, green and blue, and returns its
+/// CRC-32.
+pub type Painter<'a> = dyn FnMut(&dyn Original) -> Result<u32, PainterError> + 'a;
+pub type PainterError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Replays a recording and compares every record and every state in it; observations only if
+/// there is a painter, who must have the original's images.
+pub fn replay(
+    input: impl BufRead,
+    mut painter: Option<&mut Painter<'_>>,
+) -> Result<Report, RecordingError> {
     let mut recording = Recording::open(input)?;
     let header = &recording.header;
     let recorded = &header.options;
@@ -76,6 +87,7 @@ pub fn replay(input: impl BufRead) -> Result<Report, RecordingError> {
         episodes: 0,
         steps: header.steps,
         equal: 0,
+        frames: 0,
         difference: None,
         state: None,
     };
@@ -87,7 +99,13 @@ pub fn replay(input: impl BufRead) -> Result<Report, RecordingError> {
         if index > 0 {
             world.act(theirs.action.into());
         }
-        let ours = observe(&mut *world, &theirs, &mut scratch);
+        let theirs =
+            Record { observation: theirs.observation.filter(|_| painter.is_some()), ..theirs };
+        let mut ours = observe(&mut *world, &theirs, &mut scratch);
+        if let (Some(painter), Some(_)) = (&mut painter, theirs.observation) {
+            ours.observation = Some(painter(&*world).map_err(RecordingError::Painter)?);
+            report.frames += 1;
+        }
         report.episodes += u32::from(ours.first);
         if same(&ours, &theirs) {
             report.equal += u32::from(index > 0);

@@ -44,7 +44,7 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 
 fn replayed(path: &Path) -> Report {
     let input = BufReader::new(File::open(path).unwrap());
-    let report = replay(input).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let report = replay(input, None).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     assert!(report.is_equal(), "{}: {report:#?}", path.display());
     assert_eq!(report.equal, report.steps);
     report
@@ -167,7 +167,7 @@ fn altered_states_do_no_harm() {
             if let Ok(mut world) = entry.from_bytes(&state) {
                 for _ in 0..20 {
                     world.act(rng.randn(15));
-                    world.paint(64, &mut Vec::new());
+                    world.draw(64, &mut Vec::new());
                 }
             }
         }
@@ -193,13 +193,13 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn truncated_recordings_are_refused() {
     for bytes in recordings() {
-        assert!(replay(&*packed(&bytes)).is_ok_and(|report| report.is_equal()));
+        assert!(replay(&*packed(&bytes), None).is_ok_and(|report| report.is_equal()));
         for length in (0..bytes.len()).step_by(bytes.len() / 50) {
-            assert!(replay(&*packed(&bytes[..length])).is_err());
+            assert!(replay(&*packed(&bytes[..length]), None).is_err());
         }
         let packed = packed(&bytes);
-        assert!(replay(&packed[..packed.len() - 9]).is_err());
-        assert!(replay(&b"no recording"[..]).is_err());
+        assert!(replay(&packed[..packed.len() - 9], None).is_err());
+        assert!(replay(&b"no recording"[..], None).is_err());
     }
 }
 
@@ -213,11 +213,11 @@ fn altered_recordings_are_refused_or_differ() {
             let at = if k % 2 == 0 { rng.index(header) } else { rng.index(bytes.len()) };
             bytes[at] ^= 1 << rng.randn(8);
             // Some words of the header are but remarks: not every byte matters.
-            drop(replay(&*packed(&bytes)));
+            drop(replay(&*packed(&bytes), None));
         }
         let mut reward = bytes.clone();
         reward[header + 72 + 4] ^= 1;
-        let report = replay(&*packed(&reward)).unwrap();
+        let report = replay(&*packed(&reward), None).unwrap();
         let difference = report.difference.unwrap();
         assert_eq!((difference.record, &*difference.fields[0].name), (1, "reward"));
         assert_eq!(report.equal, report.steps - 1);

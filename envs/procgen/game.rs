@@ -5,8 +5,9 @@ use super::{
     entity::{EXPLOSION, Entity, TRAIL, WALL_OBJ},
     layout::Layout,
     options::Mode,
-    paint::{Canvas, Rect},
+    paint::Canvas,
 };
+use crate::draw::Rect;
 
 /// The fixed facts of a game.
 pub struct Facts {

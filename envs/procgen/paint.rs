@@ -9,6 +9,7 @@ use super::{
     entity::{Entity, INVALID_OBJ, SPACE},
     game::Game,
 };
+use crate::draw::{BLACK, Call, Colour, Picture, Rect};
 
 /// Most tiles of a sprite. No game has more than some fifty; a state that was tampered with could
 /// ask for billions.
@@ -16,72 +17,6 @@ const MAX_TILES: i32 = 512;
 
 /// Cells are drawn larger by this on all sides, so that no gaps show.
 const CELL_MARGIN: f32 = 0.02;
-
-/// A rectangle in pixels from the upper left corner, y down.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rect {
-    pub x: f64,
-    pub y: f64,
-    pub w: f64,
-    pub h: f64,
-}
-
-impl Rect {
-    pub fn new(x: f64, y: f64, w: f64, h: f64) -> Self {
-        Self { x, y, w, h }
-    }
-
-    /// A part of the rectangle, or more than it: all in units of its sides.
-    pub fn part(&self, x: f64, y: f64, w: f64, h: f64) -> Self {
-        Self { x: self.x + self.w * x, y: self.y + self.h * y, w: self.w * w, h: self.h * h }
-    }
-}
-
-/// Red, green, blue and opacity, not premultiplied.
-pub type Colour = [u8; 4];
-
-/// Black and opaque.
-pub const BLACK: Colour = [0, 0, 0, 255];
-
-/// What an image shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Picture {
-    /// Of the game's [`Facts::sprite`](super::game::Facts::sprite).
-    Sprite { kind: i32, theme: i32 },
-    /// The index in the game's set of backgrounds.
-    Background(i32),
-}
-
-/// One call of a painter without antialiasing.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Call {
-    Fill {
-        rect: Rect,
-        colour: Colour,
-    },
-    Image {
-        picture: Picture,
-        /// Where the picture is stretched to, before it is turned.
-        rect: Rect,
-        /// Left and right swapped.
-        mirror: bool,
-        opacity: f32,
-        /// Degrees clockwise around the middle of the rectangle, if the painter is turned.
-        turn: Option<f32>,
-    },
-    /// The ellipse within a rectangle, with a one pixel wide border of the same colour or without.
-    Ellipse {
-        rect: Rect,
-        colour: Colour,
-        border: bool,
-    },
-    /// A thin line between two pixels.
-    Line {
-        from: (i32, i32),
-        to: (i32, i32),
-        colour: Colour,
-    },
-}
 
 /// Collects the calls that paint one frame.
 pub struct Canvas<'a> {
@@ -251,9 +186,8 @@ fn monochrome(kind: i32, theme: i32) -> Colour {
     [level(n / 16), level(n / 4 % 4), level(n % 4), 255]
 }
 
-/// Paints a frame of `size * size` pixels; [`VIEW`] is what an observation has.
+/// Lists the calls that draw a frame of `size * size` pixels; [`VIEW`] is what an observation has.
 pub(super) fn paint<G: Game>(game: &G, e: &Engine, size: u32, calls: &mut Vec<Call>) {
-    calls.clear();
     let camera = if size == VIEW { e.camera } else { e.camera.sized(e.visibility, size) };
     let mut canvas = Canvas { camera, size, calls };
     let side = f64::from(size);

@@ -5,6 +5,7 @@
 //! whole states of some of the records. Numbers are little endian.
 
 use super::{
+    conformance::PainterError,
     layout::Value,
     options::{Mode, Options},
     state::Checksums,
@@ -59,6 +60,8 @@ pub enum RecordingError {
     Header(#[from] serde_json::Error),
     #[error("it has records of {size} bytes with the fields {fields:?}, which are unknown")]
     Record { size: usize, fields: Vec<String> },
+    #[error("its frames cannot be painted: {0}")]
+    Painter(PainterError),
     #[error("it is of an unknown game, {0:?}")]
     UnknownGame(String),
     #[error("it uses generated assets, which are not supported")]
@@ -197,7 +200,7 @@ impl Record {
     }
 
     /// Names and values of what is compared, in the order in which a difference is best looked
-    /// into. Without the observation.
+    /// into.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, Value)> {
         let int = Value::Int;
         let Self { agent: [x, y, vx, vy], .. } = *self;
@@ -221,6 +224,7 @@ impl Record {
             ("crc_basic", crc(|c| c.basic)),
             ("crc_step", crc(|c| c.step)),
             ("crc_cam", crc(|c| c.camera)),
+            ("crc_obs", self.observation.map(Value::Crc)),
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))

@@ -6,10 +6,10 @@ use super::{
     layout::Value,
     mt19937::Mt19937,
     options::{Options, Settings},
-    paint::{self, Call},
+    paint,
     state::{Checksums, StateError},
 };
-use crate::{Action, ActionSpace, End, Env, Level, OptionError, Spec, Step};
+use crate::{Action, ActionSpace, End, Env, Level, OptionError, Spec, Step, draw::Call};
 use std::sync::LazyLock;
 
 /// Number of discrete actions: nine directions and six keys.
@@ -147,12 +147,6 @@ impl<G: Game> World<G> {
     pub fn game(&self) -> &G {
         &self.game
     }
-
-    /// Lists the painter calls that draw the world on `size * size` pixels; 64 is the size of the
-    /// original's observations.
-    pub fn paint(&self, size: u32, calls: &mut Vec<Call>) {
-        paint::paint(&self.game, &self.engine, size, calls);
-    }
 }
 
 impl<G: Game> Env for World<G> {
@@ -226,6 +220,11 @@ impl<G: Game> Env for World<G> {
             e.cur_time as f32 / e.timeout as f32,
         ]);
     }
+
+    /// 64 is the size of the original's observations, and the size at which pixels are the same.
+    fn draw(&self, size: u32, calls: &mut Vec<Call>) {
+        paint::paint(&self.game, &self.engine, size, calls);
+    }
 }
 
 /// A world of whatever game, driven as the original's vector environment.
@@ -240,8 +239,8 @@ pub trait Original: Send {
     fn step_within_level(&mut self, action: i32) -> bool;
     /// The reset that follows the end of an episode.
     fn next_level(&mut self);
-    /// See [`World::paint`].
-    fn paint(&self, size: u32, calls: &mut Vec<Call>);
+    /// See [`Env::draw`].
+    fn draw(&self, size: u32, calls: &mut Vec<Call>);
     /// See [`World::to_bytes`].
     fn to_bytes(&self) -> Vec<u8>;
     /// Takes the state of [`World::to_bytes`] over; keeps its own on an error.
@@ -281,8 +280,8 @@ impl<G: Game> Original for World<G> {
         self.reset();
     }
 
-    fn paint(&self, size: u32, calls: &mut Vec<Call>) {
-        self.paint(size, calls);
+    fn draw(&self, size: u32, calls: &mut Vec<Call>) {
+        Env::draw(self, size, calls);
     }
 
     fn to_bytes(&self) -> Vec<u8> {

@@ -1,10 +1,15 @@
 use super::{Output, start_threads};
 use crate::{
     error::{Error, Result},
+    render::{frame::Frame, pictures::Originals},
     run::progress::Progress,
 };
 use clap::{Args, ValueEnum};
-use gslab_envs::procgen::conformance::{Difference, Report, replay};
+use gslab_envs::procgen::{
+    camera::VIEW,
+    conformance::{Difference, Painter, Report, replay},
+    world::Original,
+};
 use indicatif::HumanCount;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -25,6 +30,10 @@ pub struct Conformance {
     /// Recordings (.pgt), or folders of them
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
+    /// Compare pixels too, with the original's images: a copy of the folder `procgen/data/assets`
+    /// of the package procgen 0.10.7
+    #[arg(long, value_name = "DIR")]
+    procgen_assets: Option<PathBuf>,
     /// Worker threads [default: one for each core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -47,6 +56,8 @@ struct Line {
     steps: u64,
     /// Steps after which everything recorded is equal.
     equal: u64,
+    /// Frames whose pixels were compared.
+    frames: u64,
     /// Files in which something differs.
     different: u64,
     first_difference: Option<Different>,
@@ -65,14 +76,24 @@ impl Conformance {
         self.output.check()?;
         start_threads(self.threads)?;
         let files = recordings(&self.paths)?;
+        let images = self.procgen_assets.as_deref().map(Originals::open).transpose()?;
         let progress = Progress::new(self.output.quiet);
         let bar = progress.work("replay", files.iter().map(|(_, size)| size).sum());
         let replayed: Vec<_> = files
             .par_iter()
             .map(|(path, size)| {
-                let report = File::open(path)
-                    .map_err(|e| e.to_string())
-                    .and_then(|file| replay(BufReader::new(file)).map_err(|e| e.to_string()));
+                let mut frame = Frame::new(VIEW);
+                let mut paint = images.as_ref().map(|images| {
+                    move |world: &dyn Original| {
+                        let pictures = images.of(world.facts().name)?;
+                        let pixels = frame.draw(&pictures, |calls| world.draw(VIEW, calls));
+                        Ok(crc32fast::hash(pixels))
+                    }
+                });
+                let painter = paint.as_mut().map(|paint| paint as &mut Painter<'_>);
+                let report = File::open(path).map_err(|e| e.to_string()).and_then(|file| {
+                    replay(BufReader::new(file), painter).map_err(|e| e.to_string())
+                });
                 bar.inc(*size);
                 (path, report)
             })
@@ -101,11 +122,12 @@ impl Conformance {
         let all = |count: fn(&Line) -> u64| lines.values().map(count).sum::<u64>();
         let different = all(|line| line.different);
         self.output.say(&format!(
-            "{} files, {} episodes, {} steps, {} equal: {}",
+            "{} files, {} episodes, {} steps, {} equal, {} frames compared: {}",
             HumanCount(all(|line| line.files)),
             HumanCount(all(|line| line.episodes)),
             HumanCount(all(|line| line.steps)),
             HumanCount(all(|line| line.equal)),
+            HumanCount(all(|line| line.frames)),
             if different == 0 { "no difference".into() } else { format!("{different} differ") },
         ));
         self.output.json(&lines.values().collect::<Vec<_>>())?;
@@ -123,6 +145,7 @@ impl Line {
         self.episodes += u64::from(report.episodes);
         self.steps += u64::from(report.steps);
         self.equal += u64::from(report.equal);
+        self.frames += u64::from(report.frames);
         if report.is_equal() {
             return;
         }

@@ -1,14 +1,14 @@
 //! Collect all orbs in a maze, from enemies that a large orb makes edible for a while.
 
-use crate::procgen::{
+use crate::{draw::Rect, procgen::{
     engine::Engine,
     entity::{Entity, PLAYER, SPACE, WALL_OBJ},
     game::{Background, Facts, Game, Sprite},
     layout::Layout,
     options::Mode,
-    paint::{Canvas, Rect},
+    paint::Canvas,
     sign,
-};
+}};
 
 const LARGE_ORB: i32 = 2;
 /// Picture of an enemy that can be eaten.

@@ -1,13 +1,12 @@
 //! Run and jump to the coin at the right end.
 
-use crate::procgen::{
+use crate::{draw::Rect, procgen::{
     engine::Engine,
     entity::{Entity, PLAYER, TRAIL, WALL_OBJ},
     game::{Background, Facts, Game, Sprite},
     layout::Layout,
     options::Mode,
-    paint::Rect,
-};
+}};
 
 const GOAL: i32 = 1;
 /// A saw, and its two pictures.

@@ -1,13 +1,13 @@
 //! A bunny with a double jump looks for the carrot in a cave.
 
-use crate::procgen::{
+use crate::{draw::{Call, Colour, Rect}, procgen::{
     engine::Engine,
     entity::{Entity, PLAYER, SPACE, TRAIL, WALL_OBJ},
     game::{Background, Facts, Game, Sprite},
     layout::Layout,
     options::Mode,
-    paint::{Call, Canvas, Colour, Rect},
-};
+    paint::Canvas,
+}};
 
 const GOAL: i32 = 1;
 /// A kind of cell while the level is made, of entity afterwards.

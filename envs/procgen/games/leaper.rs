@@ -1,14 +1,13 @@
 //! Cross roads and rivers to the finish line.
 
-use crate::procgen::{
+use crate::{draw::Rect, procgen::{
     engine::Engine,
     entity::{Entity, PLAYER},
     game::{Facts, Game, Sprite},
     layout::Layout,
     options::Mode,
-    paint::Rect,
     sign,
-};
+}};
 use std::f32::consts::PI;
 
 const LOG: i32 = 1;

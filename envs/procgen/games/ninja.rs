@@ -1,13 +1,13 @@
 //! Charged jumps from platform to platform over a deadly floor, with throwing stars.
 
-use crate::procgen::{
+use crate::{draw::Colour, procgen::{
     engine::Engine,
     entity::{EXPLOSION, Entity, PLAYER, SPACE, WALL_OBJ},
     game::{Background, Facts, Game, Sprite},
     layout::Layout,
     options::Mode,
-    paint::{Canvas, Colour},
-};
+    paint::Canvas,
+}};
 use std::f32::consts::{FRAC_PI_2, FRAC_PI_4, PI};
 
 const GOAL: i32 = 1;

@@ -1,14 +1,14 @@
 //! Sink the ships that are wanted and spare the others.
 
-use crate::procgen::{
+use crate::{draw::Colour, procgen::{
     engine::Engine,
     entity::{EXPLOSION, Entity},
     game::{Background, Facts, Game, Sprite, Theme},
     layout::Layout,
     options::Mode,
-    paint::{Canvas, Colour},
+    paint::Canvas,
     spawn::Area,
-};
+}};
 use std::f32::consts::PI;
 
 const PLAYER_BULLET: i32 = 1;

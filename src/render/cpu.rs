@@ -1,0 +1,232 @@
+//! Items to pixels on the CPU: the specification that shaders are held to, byte for byte.
+
+use super::{
+    item::{FILL, Item, MIRRORED, OPAQUE},
+    pictures::Pictures,
+};
+
+/// `x * a / 255` as the painter of Procgen rounds it, for both in 0..=255.
+#[inline(always)]
+fn mul255(x: u32, a: u32) -> u32 {
+    let t = x * a;
+    (t + (t >> 8) + 128) >> 8
+}
+
+/// All four channels of 0xAARRGGBB times `a`: two at a time, 16 bits each.
+#[inline(always)]
+fn scale(colour: u32, a: u32) -> u32 {
+    let pair = |x: u32| {
+        let t = x * a;
+        ((t + ((t >> 8) & 0x00ff_00ff) + 0x0080_0080) >> 8) & 0x00ff_00ff
+    };
+    pair(colour & 0x00ff_00ff) | pair(colour >> 8 & 0x00ff_00ff) << 8
+}
+
+/// A premultiplied colour over another.
+#[inline(always)]
+fn over(source: u32, below: u32) -> u32 {
+    source.wrapping_add(scale(below, 255 - (source >> 24)))
+}
+
+/// A rectangle of columns for each row, in which alone items are drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// First column and the one after the last, for each row.
+    rows: Vec<(i32, i32)>,
+}
+
+impl Region {
+    pub fn all(size: u32) -> Self {
+        Self { rows: vec![(0, size as i32); size as usize] }
+    }
+
+    pub fn none(size: u32) -> Self {
+        Self { rows: vec![(0, 0); size as usize] }
+    }
+
+    /// Empties the region.
+    pub fn clear(&mut self) {
+        self.rows.fill((0, 0));
+    }
+
+    /// Makes it the whole frame.
+    pub fn fill(&mut self) {
+        let side = self.rows.len() as i32;
+        self.rows.fill((0, side));
+    }
+
+    /// Takes another region of the same size in.
+    pub fn join(&mut self, other: &Self) {
+        for (row, &other) in self.rows.iter_mut().zip(&other.rows) {
+            *row = hull(*row, other);
+        }
+    }
+
+    /// Takes in all pixels that an item may touch.
+    pub fn add(&mut self, item: &Item) {
+        for y in item.y0..item.y1 {
+            let columns = columns(item, y, self.rows.len() as i32);
+            let row = &mut self.rows[y as usize];
+            *row = hull(*row, columns);
+        }
+    }
+
+    /// The rows with their columns that are not empty.
+    pub fn rows(&self) -> impl Iterator<Item = (usize, usize, usize)> {
+        let rows = self.rows.iter().enumerate();
+        rows.filter(|(_, (a, b))| a < b).map(|(y, &(a, b))| (y, a as usize, b as usize))
+    }
+}
+
+/// The columns from the first to the last of two spans, either of which may be empty.
+#[inline]
+fn hull(a: (i32, i32), b: (i32, i32)) -> (i32, i32) {
+    match (a.0 < a.1, b.0 < b.1) {
+        (true, true) => (a.0.min(b.0), a.1.max(b.1)),
+        (true, false) => a,
+        (false, _) => b,
+    }
+}
+
+/// The columns of an item in a row of its own: first, and the one after the last.
+#[inline]
+fn columns(item: &Item, y: i32, side: i32) -> (i32, i32) {
+    let k = y - item.y0;
+    let left = item.xl.wrapping_add(k.wrapping_mul(item.dxl)) >> 16;
+    let right = item.xr.wrapping_add(k.wrapping_mul(item.dxr)) >> 16;
+    (left.max(0), right.min(side))
+}
+
+/// Draws items, first to last, on a frame of `size * size` pixels 0xAARRGGBB, in a region.
+pub fn draw(items: &[Item], pictures: &Pictures, region: &Region, pixels: &mut [u32]) {
+    let side = region.rows.len() as i32;
+    for item in items {
+        draw_one(item, pictures, side, region, pixels);
+    }
+}
+
+fn draw_one(item: &Item, pictures: &Pictures, side: i32, region: &Region, pixels: &mut [u32]) {
+    let texels = pictures.texels();
+    let is_fill = item.mode & 255 == FILL;
+    // Upright pictures show the same texel columns in every row.
+    let upright = item.dvdx == 0 && item.dudy == 0;
+    let width = item.size & 0xffff;
+    let height = item.size >> 16;
+    let mirrored = item.mode & MIRRORED != 0;
+    let column = |x: i32, y: i32| {
+        let u =
+            item.u0.wrapping_add(x.wrapping_mul(item.dudx)).wrapping_add(y.wrapping_mul(item.dudy))
+                >> 16;
+        let u = u.clamp(0, width - 1);
+        (if mirrored { width - 1 - u } else { u }) as usize
+    };
+    let row_of = |x: i32, y: i32| {
+        let v =
+            item.v0.wrapping_add(x.wrapping_mul(item.dvdx)).wrapping_add(y.wrapping_mul(item.dvdy))
+                >> 16;
+        v.clamp(0, height - 1) as usize
+    };
+    let shown =
+        |texel: u32| if item.opacity == 255 { texel } else { scale(texel, item.opacity as u32) };
+
+    let mut lookup = [0_u16; 64];
+    let mut looked_up = (0, 0);
+    for y in item.y0..item.y1 {
+        let (left, right) = columns(item, y, side);
+        let (low, high) = region.rows[y as usize];
+        let (left, right) = (left.max(low), right.min(high));
+        if left >= right {
+            continue;
+        }
+        let start = (y * side) as usize;
+        let row = &mut pixels[start + left as usize..start + right as usize];
+        if is_fill {
+            let colour = item.texel as u32;
+            if item.mode & OPAQUE != 0 {
+                row.fill(colour);
+            } else {
+                row.iter_mut().for_each(|pixel| *pixel = over(colour, *pixel));
+            }
+        } else if upright && row.len() <= lookup.len() {
+            if looked_up != (left, right) {
+                looked_up = (left, right);
+                for (entry, x) in lookup.iter_mut().zip(left..right) {
+                    *entry = column(x, y) as u16;
+                }
+            }
+            let first = item.texel as usize + row_of(0, y) * width as usize;
+            let source = &texels[first..first + width as usize];
+            let texel = |entry: &u16| source[usize::from(*entry)];
+            let pairs = row.iter_mut().zip(&lookup);
+            if item.mode & OPAQUE != 0 {
+                pairs.for_each(|(pixel, entry)| *pixel = texel(entry));
+            } else if item.opacity == 255 {
+                pairs.for_each(|(pixel, entry)| {
+                    let texel = texel(entry);
+                    match texel >> 24 {
+                        0 => {}
+                        255 => *pixel = texel,
+                        _ => *pixel = over(texel, *pixel),
+                    }
+                });
+            } else {
+                pairs.for_each(|(pixel, entry)| *pixel = over(shown(texel(entry)), *pixel));
+            }
+        } else {
+            for (pixel, x) in row.iter_mut().zip(left..) {
+                let at = row_of(x, y) * width as usize + column(x, y);
+                *pixel = over(shown(texels[item.texel as usize + at]), *pixel);
+            }
+        }
+    }
+}
+
+/// Writes pixels 0xAARRGGBB of a region as bytes R, G, B; both are whole frames.
+pub fn write_rgb(pixels: &[u32], region: &Region, frame: &mut [u8]) {
+    let side = region.rows.len();
+    for (y, left, right) in region.rows() {
+        // Four pixels are twelve bytes, whose start is a multiple of four.
+        let (left, right) = (left & !3, ((right + 3) & !3).min(side));
+        let row = &pixels[y * side + left..y * side + right];
+        let bytes = &mut frame[3 * (y * side + left)..3 * (y * side + right)];
+        let (fours, rest) = row.as_chunks::<4>();
+        let (twelves, tail) = bytes.as_chunks_mut::<12>();
+        for (four, twelve) in fours.iter().zip(twelves) {
+            let [a, b, c, d] = four.map(|pixel| (pixel << 8).swap_bytes());
+            twelve[..4].copy_from_slice(&(a | b << 24).to_le_bytes());
+            twelve[4..8].copy_from_slice(&(b >> 8 | c << 16).to_le_bytes());
+            twelve[8..].copy_from_slice(&(c >> 16 | d << 8).to_le_bytes());
+        }
+        for (pixel, bytes) in rest.iter().zip(tail.as_chunks_mut::<3>().0) {
+            let [_, r, g, b] = pixel.to_be_bytes();
+            *bytes = [r, g, b];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_channels_at_once_round_as_one() {
+        for x in 0..=255 {
+            for a in 0..=255 {
+                let one = mul255(x, a);
+                assert_eq!(scale(x * 0x0101_0101, a), one * 0x0101_0101, "{x} * {a}");
+                assert_eq!(scale(x << 16, a), one << 16);
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_are_red_green_blue_at_any_width() {
+        for size in [1_u32, 3, 5, 8, 64] {
+            let pixels: Vec<u32> = (0..size * size).map(|i| 0xff00_0000 | i * 0x01_0203).collect();
+            let mut frame = vec![0; pixels.len() * 3];
+            write_rgb(&pixels, &Region::all(size), &mut frame);
+            let bytes = |p: &u32| [(p >> 16) as u8, (p >> 8) as u8, *p as u8];
+            assert_eq!(frame, pixels.iter().flat_map(bytes).collect::<Vec<_>>(), "{size}");
+        }
+    }
+}

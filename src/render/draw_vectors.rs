@@ -1,0 +1,145 @@
+//! Painter calls with the pixels that Qt 5.13.2 made of them: 272 frames of ten calls each.
+
+use super::{
+    cpu::{Region, draw},
+    item::{self, Image, Item, OPAQUE},
+    pictures::Pictures,
+};
+use flate2::read::GzDecoder;
+use gslab_envs::draw::{Call, Picture, Rect};
+use serde::Deserialize;
+use std::fs::File;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/draw_vectors");
+const SIZE: u32 = 64;
+
+#[derive(Deserialize)]
+struct Vectors {
+    sprites: Vec<Sprite>,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Sprite {
+    name: String,
+    rgb: bool,
+    w: u32,
+    h: u32,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    group: String,
+    /// Colour of pixel (0, 0), and what every channel grows by along x and y.
+    init: [u32; 3],
+    calls: Vec<Recorded>,
+}
+
+#[derive(Deserialize)]
+struct Recorded {
+    op: String,
+    rect: Option<[f64; 4]>,
+    points: Option<[i32; 4]>,
+    rgba: Option<u32>,
+    sprite: Option<i32>,
+    #[serde(default)]
+    mirror: bool,
+    opacity: Option<f64>,
+    translate: Option<[f64; 2]>,
+    rotate: Option<f64>,
+    mode: Option<String>,
+    crc: u32,
+    items: Vec<[i32; 16]>,
+}
+
+fn read() -> (Vectors, Pictures) {
+    let file = File::open(format!("{FOLDER}/vectors.json.gz")).unwrap();
+    let vectors: Vectors = serde_json::from_reader(GzDecoder::new(file)).unwrap();
+    let mut pictures = Pictures::of_one_kind();
+    for sprite in &vectors.sprites {
+        let image = image::open(format!("{FOLDER}/{}.png", sprite.name)).unwrap().into_rgba8();
+        assert_eq!(image.dimensions(), (sprite.w, sprite.h));
+        if sprite.rgb { pictures.add_background(&image) } else { pictures.add_sprite(&image) }
+    }
+    (vectors, pictures)
+}
+
+impl Recorded {
+    fn build(&self, pictures: &Pictures) -> Vec<Item> {
+        let mut items = Vec::new();
+        let rect = self.rect.map(|[x, y, w, h]| Rect::new(x, y, w, h));
+        let [a, r, g, b] = self.rgba.unwrap_or_default().to_be_bytes();
+        let colour = [r, g, b, a];
+        let call = match self.op.as_str() {
+            "fill" => Call::Fill { rect: rect.unwrap(), colour },
+            "line" => {
+                let [x1, y1, x2, y2] = self.points.unwrap();
+                Call::Line { from: (x1, y1), to: (x2, y2), colour }
+            }
+            "shadow" => Call::Ellipse { rect: rect.unwrap(), colour, border: false },
+            "compass" => {
+                let side = if self.mode.as_deref() == Some("easy") { 16.0 } else { 8.0 };
+                let rect = Rect::new(63.0 - side, 1.0, side, side);
+                Call::Ellipse { rect, colour, border: true }
+            }
+            "image" => {
+                let picture = Picture::Sprite { kind: 0, theme: self.sprite.unwrap() };
+                let (texture, opacity) = (pictures.texture(picture), self.opacity.unwrap_or(1.0));
+                let image = Image::new(texture, rect.unwrap(), self.mirror, opacity, SIZE);
+                match (self.rotate, self.translate) {
+                    _ if image.is_none() => {}
+                    // The recorded rectangle lies around the origin already.
+                    (Some(degrees), Some([tx, ty])) => {
+                        item::turn(&image.unwrap(), degrees, (tx, ty), &mut items);
+                    }
+                    (None, None) => item::image(&image.unwrap(), None, &mut items),
+                    odd => panic!("{odd:?}"),
+                }
+                return items;
+            }
+            op => panic!("{op}"),
+        };
+        item::build(&call, pictures, SIZE, &mut items);
+        items
+    }
+}
+
+/// The words as the vectors have them: they count pictures and not texels, and know no hint.
+fn words(item: &Item, pictures: &Pictures, sprites: i32) -> [i32; 16] {
+    let mut words: [i32; 16] = bytemuck::cast(*item);
+    words[14] &= !OPAQUE;
+    if words[14] & 255 != item::FILL {
+        let shown = |&theme: &i32| {
+            let texture = pictures.texture(Picture::Sprite { kind: 0, theme });
+            texture.first as i32 == words[12]
+        };
+        words[12] = (0..sprites).find(shown).unwrap();
+    }
+    words
+}
+
+#[test]
+fn items_and_pixels_are_those_of_the_painter() {
+    let (vectors, pictures) = read();
+    let (region, mut calls) = (Region::all(SIZE), 0);
+    for case in &vectors.cases {
+        let [background, gx, gy] = case.init;
+        let channel =
+            |shift: u32, x: u32, y: u32| (((background >> shift) + gx * x + gy * y) & 255) << shift;
+        let pixel = |i: u32| [16, 8, 0].map(|shift| channel(shift, i % SIZE, i / SIZE));
+        let mut pixels: Vec<u32> =
+            (0..SIZE * SIZE).map(|i| 0xff00_0000 | pixel(i).iter().sum::<u32>()).collect();
+        for (i, call) in case.calls.iter().enumerate() {
+            let items = call.build(&pictures);
+            let ours: Vec<_> =
+                items.iter().map(|i| words(i, &pictures, vectors.sprites.len() as i32)).collect();
+            assert_eq!(ours, call.items, "{} {i}: {}", case.group, call.op);
+            draw(&items, &pictures, &region, &mut pixels);
+            let mut rgb = vec![0; 3 * pixels.len()];
+            super::cpu::write_rgb(&pixels, &region, &mut rgb);
+            assert_eq!(crc32fast::hash(&rgb), call.crc, "{} {i}: {}", case.group, call.op);
+            calls += 1;
+        }
+    }
+    assert_eq!(calls, 2720);
+}

@@ -1,0 +1,454 @@
+//! Painter calls as integers: what an executor, on the CPU or the GPU, turns into pixels.
+//!
+//! The arithmetic is that of `procgen` 0.10.7's frames, whose painter is Qt 5.13.2 without
+//! antialiasing, in double precision and in the order of `shared/procgen/drawing.md`, to whose
+//! sections the comments point; docs/rendering.md tells the rules.
+
+use super::pictures::{Pictures, Texture};
+use bytemuck::{Pod, Zeroable};
+use gslab_envs::draw::{Call, Colour, Rect};
+
+/// One shape to be drawn, 64 bytes. All arithmetic on it is 32 bit and wraps; places are pixels,
+/// or 16.16 fixed point where it says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Item {
+    /// First row.
+    pub y0: i32,
+    /// The row after the last.
+    pub y1: i32,
+    /// Left edge in row `y0`, 16.16; the pixel column is the integer part.
+    pub xl: i32,
+    /// Right edge in row `y0`, 16.16, exclusive.
+    pub xr: i32,
+    /// What the edges move by with each row, 16.16.
+    pub dxl: i32,
+    pub dxr: i32,
+    /// The texel of pixel (0, 0), 16.16.
+    pub u0: i32,
+    pub v0: i32,
+    /// What the texel moves by with each column, 16.16.
+    pub dudx: i32,
+    pub dvdx: i32,
+    /// What the texel moves by with each row, 16.16.
+    pub dudy: i32,
+    pub dvdy: i32,
+    /// Index of the first texel; of a fill, the premultiplied colour 0xAARRGGBB.
+    pub texel: i32,
+    /// Width of the picture, and height << 16.
+    pub size: i32,
+    /// 0 fill, 1 sprite, 2 background; with [`MIRRORED`] and [`OPAQUE`].
+    pub mode: i32,
+    /// Constant opacity, 0 to 255.
+    pub opacity: i32,
+}
+
+/// Kinds of items: the low byte of the mode.
+pub const FILL: i32 = 0;
+const SPRITE: i32 = 1;
+const BACKGROUND: i32 = 2;
+/// The picture is mirrored: columns count from its right.
+pub const MIRRORED: i32 = 256;
+/// Whatever it covers is hidden: neither the picture nor the opacity lets anything through.
+pub const OPAQUE: i32 = 512;
+
+/// Appends the items of a call that show on a frame of `size * size` pixels.
+pub fn build(call: &Call, pictures: &Pictures, size: u32, items: &mut Vec<Item>) {
+    let side = size as i32;
+    match *call {
+        Call::Fill { rect, colour } => fill(rect, colour, side, items),
+        Call::Image { picture, rect, mirror, opacity, turn } => {
+            let texture = pictures.texture(picture);
+            if let Some(shown) = Image::new(texture, rect, mirror, opacity.into(), size) {
+                image(&shown, turn, items);
+            }
+        }
+        Call::Ellipse { rect, colour, border } => ellipse(rect, colour, border, side, items),
+        Call::Line { from, to, colour } => line(from, to, colour, side, items),
+    }
+}
+
+/// Double to int, toward zero; what is out of range is the lowest int, as on x86.
+fn trunc(x: f64) -> i32 {
+    if x > -2_147_483_649.0 && x < 2_147_483_648.0 { x as i32 } else { i32::MIN }
+}
+
+/// Nearest int, halves up.
+fn rnd(x: f64) -> i32 {
+    if x >= 0.0 {
+        trunc(x + 0.5)
+    } else {
+        let below = trunc(x - 1.0);
+        trunc(x - f64::from(below) + 0.5).wrapping_add(below)
+    }
+}
+
+/// Section 4.
+fn fill(rect: Rect, colour: Colour, side: i32, items: &mut Vec<Item>) {
+    let span = |low: f64, length: f64| {
+        let (a, b) = (rnd(low), rnd(low + length));
+        (a.min(b).max(0), a.max(b).min(side))
+    };
+    let ((x0, x1), (y0, y1)) = (span(rect.x, rect.w), span(rect.y, rect.h));
+    fill_pixels((x0, x1), (y0, y1), colour, items);
+}
+
+/// Fills pixels that lie within the frame.
+fn fill_pixels((x0, x1): (i32, i32), (y0, y1): (i32, i32), colour: Colour, items: &mut Vec<Item>) {
+    let [r, g, b, a] = colour.map(i32::from);
+    if x0 >= x1 || y0 >= y1 || a == 0 {
+        return;
+    }
+    let premultiplied = |v: i32| (2 * v * a + 255) / 510;
+    items.push(Item {
+        y0,
+        y1,
+        xl: x0 << 16,
+        xr: x1 << 16,
+        texel: a << 24 | premultiplied(r) << 16 | premultiplied(g) << 8 | premultiplied(b),
+        size: 1 | 1 << 16,
+        mode: if a == 255 { FILL | OPAQUE } else { FILL },
+        opacity: 255,
+        ..Item::default()
+    });
+}
+
+/// A picture on its way to the frame.
+pub(super) struct Image {
+    texture: Texture,
+    rect: Rect,
+    mirror: bool,
+    /// 1 to 255.
+    opacity: i32,
+    side: i32,
+}
+
+impl Image {
+    /// Nothing, if the picture is too transparent to be seen; section 3.
+    pub(super) fn new(
+        texture: Texture,
+        rect: Rect,
+        mirror: bool,
+        opacity: f64,
+        size: u32,
+    ) -> Option<Self> {
+        let opacity = (trunc(opacity.clamp(0.0, 1.0) * 256.0) * 255) >> 8;
+        (opacity > 0).then_some(Self { texture, rect, mirror, opacity, side: size as i32 })
+    }
+
+    fn item(&self) -> Item {
+        let Texture { first, width, height, background, opaque } = self.texture;
+        let mut mode = if background { BACKGROUND } else { SPRITE };
+        if self.mirror {
+            mode |= MIRRORED;
+        }
+        if opaque && self.opacity == 255 {
+            mode |= OPAQUE;
+        }
+        Item {
+            texel: first as i32,
+            size: width as i32 | (height as i32) << 16,
+            mode,
+            opacity: self.opacity,
+            ..Item::default()
+        }
+    }
+}
+
+/// Sections 5 to 7: which of the three ways applies.
+pub(super) fn image(image: &Image, degrees: Option<f32>, items: &mut Vec<Item>) {
+    let Rect { x, y, w, h } = image.rect;
+    let Some(degrees) = degrees else {
+        return blit(image, (0.0, 0.0), items);
+    };
+    // The picture is drawn around the middle of its rectangle.
+    let around = Image { rect: Rect::new(-w / 2.0, -h / 2.0, w, h), ..*image };
+    turn(&around, degrees.into(), (x + w / 2.0, y + h / 2.0), items);
+}
+
+/// A picture turned around the origin and then moved to (tx, ty).
+pub(super) fn turn(image: &Image, degrees: f64, (tx, ty): (f64, f64), items: &mut Vec<Item>) {
+    let (s, c) = if degrees == 90.0 || degrees == -270.0 {
+        (1.0, 0.0)
+    } else if degrees == 270.0 || degrees == -90.0 {
+        (-1.0, 0.0)
+    } else if degrees == 180.0 {
+        (0.0, -1.0)
+    } else {
+        // The factor of Qt, pi / 180 rounded.
+        libm::sincos(0.017_453_292_519_943_295 * degrees)
+    };
+    if s.abs() > 1e-12 {
+        bands(image, (s, c), (tx, ty), items);
+    } else if (c - 1.0).abs() > 1e-12 {
+        let Rect { x, y, w, h } = image.rect;
+        let across = (c * x + tx, c * (x + w) + tx);
+        let down = (c * y + ty, c * (y + h) + ty);
+        scaled(image, across, down, items);
+    } else {
+        blit(image, (tx, ty), items);
+    }
+}
+
+/// A picture parallel to the axes, moved by (tx, ty).
+fn blit(image: &Image, (tx, ty): (f64, f64), items: &mut Vec<Item>) {
+    let Rect { x, y, w, h } = image.rect;
+    let (width, height) = (image.texture.width, image.texture.height);
+    if w == f64::from(width) && h == f64::from(height) {
+        unscaled(image, (x + tx, y + ty), items);
+    } else {
+        let across = (x + tx, (x + w) + tx);
+        let down = (y + ty, (y + h) + ty);
+        scaled(image, across, down, items);
+    }
+}
+
+/// Section 6.
+fn unscaled(image: &Image, (x, y): (f64, f64), items: &mut Vec<Item>) {
+    let side = image.side;
+    if x > f64::from(side - 1) || y > f64::from(side - 1) {
+        return;
+    }
+    let (left, top) = (rnd(x), rnd(y));
+    let (width, height) = (image.texture.width as i32, image.texture.height as i32);
+    let (x0, x1) = (left.max(0), left.saturating_add(width).min(side));
+    let (y0, y1) = (top.max(0), top.saturating_add(height).min(side));
+    if x0 < x1 && y0 < y1 {
+        items.push(Item {
+            y0,
+            y1,
+            xl: x0 << 16,
+            xr: x1 << 16,
+            u0: left.wrapping_mul(-65536),
+            v0: top.wrapping_mul(-65536),
+            dudx: 65536,
+            dvdy: 65536,
+            ..image.item()
+        });
+    }
+}
+
+/// One axis of a scaled picture: which pixels, and which texels they show.
+struct Axis {
+    first: i32,
+    end: i32,
+    /// Texel of pixel 0, 16.16.
+    base: i32,
+    step: i32,
+}
+
+/// Section 5. `n` texels go from `p` to `q`, backward if `q` is less.
+fn axis(p: f64, q: f64, n: u32, exact: bool, side: i32) -> Option<Axis> {
+    let n = n as i32;
+    let s = q - p;
+    let low = if s > 0.0 { p } else { p + s };
+    let high = if s > 0.0 { p + s } else { (p + s) + (-s) };
+    let first = rnd(low).max(0);
+    let mut end = rnd(high).min(side);
+    if first >= end {
+        return None;
+    }
+    let d = (f64::from(first) + 0.5) - (if s > 0.0 { p } else { p + s });
+    let texels = f64::from(n);
+    let (step, at) = if exact {
+        let ratio = texels / s;
+        (trunc(ratio * 65536.0), d * ratio * 65536.0)
+    } else {
+        let step = trunc(65536.0 / (s / texels));
+        (step, d * f64::from(step))
+    };
+    let mut base = if s > 0.0 {
+        trunc(at.ceil()).wrapping_sub(1)
+    } else {
+        trunc(at.floor()).wrapping_add(1).wrapping_add(n.wrapping_mul(65536))
+    };
+    // Rounding may have pushed a sample out of the picture, at either end.
+    let outside = |texel: i32| !(0..n).contains(&(texel >> 16));
+    if outside(base) {
+        base = base.wrapping_add(step);
+        end -= 1;
+    }
+    if first < end && outside(base.wrapping_add((end - 1 - first).wrapping_mul(step))) {
+        end -= 1;
+    }
+    let base = base.wrapping_sub(first.wrapping_mul(step));
+    (first < end).then_some(Axis { first, end, base, step })
+}
+
+fn scaled(image: &Image, across: (f64, f64), down: (f64, f64), items: &mut Vec<Item>) {
+    let Texture { width, height, background, .. } = image.texture;
+    let exact = background || image.opacity < 255;
+    let Some(x) = axis(across.0, across.1, width, exact, image.side) else { return };
+    let Some(y) = axis(down.0, down.1, height, exact, image.side) else { return };
+    items.push(Item {
+        y0: y.first,
+        y1: y.end,
+        xl: x.first << 16,
+        xr: x.end << 16,
+        u0: x.base,
+        v0: y.base,
+        dudx: x.step,
+        dvdy: y.step,
+        ..image.item()
+    });
+}
+
+/// A corner of a turned picture: where it is, and its texel.
+#[derive(Clone, Copy)]
+struct Corner {
+    x: f64,
+    y: f64,
+    u: f64,
+    v: f64,
+}
+
+/// Section 7: up to three bands of rows between two straight edges each.
+fn bands(image: &Image, (s, c): (f64, f64), (tx, ty): (f64, f64), items: &mut Vec<Item>) {
+    let Rect { x, y, w, h } = image.rect;
+    let (right, bottom) = (x + w, y + h);
+    let (iw, ih) = (f64::from(image.texture.width), f64::from(image.texture.height));
+    let corner = |x: f64, y: f64, u: f64, v: f64| Corner {
+        x: c * x + -s * y + tx,
+        y: s * x + c * y + ty,
+        u,
+        v,
+    };
+    let corners = [
+        corner(x, y, 0.0, 0.0),
+        corner(right, y, iw, 0.0),
+        corner(right, bottom, iw, ih),
+        corner(x, bottom, 0.0, ih),
+    ];
+    let top = (1..4).fold(0, |top, i| if corners[i].y < corners[top].y { i } else { top });
+    let [v0, mut v1, v2, mut v3] = [0, 1, 2, 3].map(|i| corners[(top + i) % 4]);
+    if (v1.x - v0.x) * (v3.y - v0.y) - (v3.x - v0.x) * (v1.y - v0.y) > 0.0 {
+        std::mem::swap(&mut v1, &mut v3);
+    }
+
+    let minus =
+        |p: Corner, q: Corner| Corner { x: p.x - q.x, y: p.y - q.y, u: p.u - q.u, v: p.v - q.v };
+    let (a, b) = (minus(v1, v0), minus(v2, v0));
+    let determinant = a.x * b.y - a.y * b.x;
+    if determinant == 0.0 {
+        return;
+    }
+    let inverse = 1.0 / determinant;
+    let ux = (a.u * b.y - a.y * b.u) * inverse;
+    let uy = (a.x * b.u - a.u * b.x) * inverse;
+    let vx = (a.v * b.y - a.y * b.v) * inverse;
+    let vy = (a.x * b.v - a.v * b.x) * inverse;
+    let um = v0.u - ux * v0.x - uy * v0.y;
+    let vm = v0.v - vx * v0.x - vy * v0.y;
+    let fixed = |v: f64| trunc(v * 65536.0);
+    let texel = |along: f64, down: f64, at: f64| {
+        trunc(((0.5 * along + 0.5 * down + at) * 65536.0).ceil()).wrapping_sub(1)
+    };
+    let item = Item {
+        u0: texel(ux, uy, um),
+        v0: texel(vx, vy, vm),
+        dudx: fixed(ux),
+        dvdx: fixed(vx),
+        dudy: fixed(uy),
+        dvdy: fixed(vy),
+        ..image.item()
+    };
+
+    let (left_upper, left_lower) = ((v0, v1), (v1, v2));
+    let (right_upper, right_lower) = ((v0, v3), (v3, v2));
+    let rows = if v1.y < v3.y {
+        [
+            (v0.y, v1.y, left_upper, right_upper),
+            (v1.y, v3.y, left_lower, right_upper),
+            (v3.y, v2.y, left_lower, right_lower),
+        ]
+    } else {
+        [
+            (v0.y, v3.y, left_upper, right_upper),
+            (v3.y, v1.y, left_upper, right_lower),
+            (v1.y, v2.y, left_lower, right_lower),
+        ]
+    };
+    for (upper, lower, left, right) in rows {
+        let (y0, y1) = (rnd(upper).max(0), rnd(lower).min(image.side));
+        if y0 >= y1 {
+            continue;
+        }
+        let edge = |(a, b): (Corner, Corner)| {
+            let slope = (b.x - a.x) / (b.y - a.y);
+            let x = a.x + (0.5 + f64::from(y0) - a.y) * slope + 0.5;
+            (trunc(x * 65536.0), trunc(slope * 65536.0))
+        };
+        let ((xl, dxl), (xr, dxr)) = (edge(left), edge(right));
+        items.push(Item { y0, y1, xl, xr, dxl, dxr, ..item });
+    }
+}
+
+/// Rows of the compass of Procgen's jumper, from y = 1 down: the one ellipse with a border, in its
+/// two sizes (section 9).
+const COMPASS_EASY: [(i32, i32); 17] = [
+    (52, 58),
+    (50, 59),
+    (49, 60),
+    (48, 61),
+    (48, 62),
+    (47, 63),
+    (47, 63),
+    (46, 63),
+    (46, 63),
+    (46, 63),
+    (47, 63),
+    (47, 63),
+    (47, 62),
+    (48, 61),
+    (49, 60),
+    (51, 59),
+    (53, 57),
+];
+const COMPASS_HARD: [(i32, i32); 9] =
+    [(58, 61), (57, 62), (56, 63), (55, 64), (55, 64), (55, 64), (56, 63), (57, 62), (58, 61)];
+
+fn ellipse(rect: Rect, colour: Colour, border: bool, side: i32, items: &mut Vec<Item>) {
+    if border && side == 64 {
+        let rows: &[_] = if rect.w > 12.0 { &COMPASS_EASY } else { &COMPASS_HARD };
+        for (y, &columns) in (1..).zip(rows) {
+            fill_pixels(columns, (y, y + 1), colour, items);
+        }
+        return;
+    }
+    if !border && (rect.w, rect.h) == (2.0, 1.0) {
+        // Jumper's shadow, which the original draws one row down (section 9).
+        return fill(Rect { y: rect.y + 1.0, ..rect }, colour, side, items);
+    }
+    // Any other: the pixels whose centres it covers.
+    let (rx, ry) = (rect.w / 2.0, rect.h / 2.0);
+    let (cx, cy) = (rect.x + rx, rect.y + ry);
+    for y in rnd(rect.y).max(0)..rnd(rect.y + rect.h).min(side) {
+        let up = (f64::from(y) + 0.5 - cy) / ry;
+        let half = rx * (1.0 - up * up).max(0.0).sqrt();
+        let columns = (rnd(cx - half).max(0), rnd(cx + half).min(side));
+        fill_pixels(columns, (y, y + 1), colour, items);
+    }
+}
+
+/// Section 9: both ends are drawn; what lies in one row is one item.
+fn line(from: (i32, i32), to: (i32, i32), colour: Colour, side: i32, items: &mut Vec<Item>) {
+    let steep = (to.0 - from.0).abs() <= (to.1 - from.1).abs();
+    let turned = |(x, y): (i32, i32)| if steep { (y, x) } else { (x, y) };
+    let (mut a, mut b) = (turned(from), turned(to));
+    if a.0 > b.0 {
+        std::mem::swap(&mut a, &mut b);
+    }
+    let (along, across) = (b.0 - a.0, b.1 - a.1);
+    let slope = if along == 0 { 0 } else { (across.abs() << 16) / along };
+    let start = (a.1 << 16) + if across > 0 { (slope + 1) / 2 } else { 0 };
+    let pixel = |i: i32| turned((a.0 + i, start.wrapping_add(i * slope * across.signum()) >> 16));
+    let mut drawn = 0;
+    while drawn <= along {
+        let (x, y) = pixel(drawn);
+        let in_row = (drawn..=along).take_while(|&i| pixel(i).1 == y).count() as i32;
+        if (0..side).contains(&y) {
+            fill_pixels((x.max(0), (x + in_row).min(side)), (y, y + 1), colour, items);
+        }
+        drawn += in_row;
+    }
+}

@@ -1,0 +1,262 @@
+//! The pictures of an environment as texels: our own art, or the original's images.
+
+use gslab_envs::{
+    draw::Picture,
+    procgen::{game::Facts, games},
+};
+use image::{ImageReader, RgbaImage, imageops};
+use serde::Deserialize;
+use std::{
+    collections::{HashMap, VecDeque},
+    io::Cursor,
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
+
+const SPRITES: &[u8] = include_bytes!("../../assets/sprites.png");
+const BACKGROUNDS: &[u8] = include_bytes!("../../assets/backgrounds.png");
+const ATLAS: &str = include_str!("../../assets/atlas.json");
+/// Which file of the original shows what.
+const ORIGINALS: &str = include_str!("../../assets/procgen_originals.toml");
+
+/// Where a picture's texels are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Texture {
+    /// Index of the first of `width * height` texels, row by row.
+    pub first: u32,
+    pub width: u32,
+    pub height: u32,
+    /// Backgrounds are scaled by a rule of their own.
+    pub background: bool,
+    /// No texel lets anything through.
+    pub opaque: bool,
+}
+
+/// All pictures of one environment.
+#[derive(Clone, Debug, Default)]
+pub struct Pictures {
+    /// Premultiplied 0xAARRGGBB.
+    texels: Vec<u32>,
+    textures: Vec<Texture>,
+    /// Of each kind of sprite the first texture.
+    kinds: Vec<u32>,
+    /// The first background's texture.
+    backgrounds: u32,
+}
+
+/// An image of the original that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureError {
+    #[error("{0}: no such folder; it must be `procgen/data/assets` of the package procgen 0.10.7")]
+    Folder(PathBuf),
+    #[error("{path}: {error}")]
+    Read { path: PathBuf, error: std::io::Error },
+    #[error("{path}: not a readable image: {error}")]
+    Decode { path: PathBuf, error: image::ImageError },
+    #[error(
+        "{path} is {}x{}; the original's is {}x{}: take the files of procgen 0.10.7 as they are",
+        found.0, found.1, expected.0, expected.1
+    )]
+    Size { path: PathBuf, found: (u32, u32), expected: (u32, u32) },
+}
+
+/// Left, top, width, height in texels.
+type Place = (u32, u32, u32, u32);
+
+#[derive(Deserialize)]
+struct Atlas {
+    sprites: HashMap<String, Place>,
+    backgrounds: HashMap<String, Place>,
+}
+
+impl Pictures {
+    /// Our own art of an environment; an environment without pictures has none.
+    pub fn built_in(environment: &str) -> Self {
+        static ART: LazyLock<(Atlas, RgbaImage, RgbaImage)> = LazyLock::new(|| {
+            let atlas = serde_json::from_str(ATLAS).expect("the packer writes valid JSON");
+            let image = |bytes| {
+                let image = image::load_from_memory(bytes).expect("the packer writes valid images");
+                image.into_rgba8()
+            };
+            let (sprites, backgrounds) = rayon::join(|| image(SPRITES), || image(BACKGROUNDS));
+            (atlas, sprites, backgrounds)
+        });
+        let Some(facts) = facts(environment) else { return Self::default() };
+        let (atlas, sprites, backgrounds) = &*ART;
+        let cut = |image: &RgbaImage, (x, y, w, h): Place| {
+            imageops::crop_imm(image, x, y, w, h).to_image()
+        };
+        let sprite = |name: &str, _| {
+            let own = atlas.sprites.get(&format!("{}/{name}", facts.name));
+            let place = own.or_else(|| atlas.sprites.get(&format!("shared/{name}")));
+            Ok(cut(sprites, *place.expect("the packer takes all sprites in")))
+        };
+        let background = |index| {
+            let place = atlas.backgrounds.get(&facts.background.picture_name(index));
+            Ok(cut(backgrounds, *place.expect("the packer takes all backgrounds in")))
+        };
+        let built: Result<Self, PictureError> = Self::collect(facts, sprite, background);
+        built.expect("nothing is read from outside")
+    }
+
+    /// The original's images of an environment, out of a copy of the folder `procgen/data/assets`
+    /// of the package `procgen` 0.10.7. An environment that is not of Procgen has its own.
+    ///
+    /// # Errors
+    /// Names the first file that is missing, no image, or of another size.
+    pub fn original(environment: &str, folder: &Path) -> Result<Self, PictureError> {
+        static FILES: LazyLock<HashMap<String, toml::Table>> =
+            LazyLock::new(|| toml::from_str(ORIGINALS).expect("the table of files is valid"));
+        let Some(facts) = facts(environment) else { return Ok(Self::built_in(environment)) };
+        if !folder.is_dir() {
+            return Err(PictureError::Folder(folder.into()));
+        }
+        let sprite = |name: &str, size: (u16, u16)| {
+            let tables = [facts.name, "common"].map(|table| &FILES[table]);
+            let file = tables.iter().find_map(|table| table.get(name)?.as_str());
+            read(&folder.join(file.expect("every sprite has a file")), size)
+        };
+        let background = |index: usize| {
+            let name = facts.background.picture_name(index);
+            let mut parts = name.rsplit('/');
+            let (number, set) = (parts.next(), parts.next());
+            let number: usize = number.and_then(|n| n.parse().ok()).expect("names end in numbers");
+            let set = &FILES["backgrounds"][set.expect("names have a set")];
+            let file = set[number].as_str().expect("every background has a file");
+            let image = read(&folder.join(file), facts.background.sizes()[index])?;
+            Ok(image)
+        };
+        Self::collect(facts, sprite, background)
+    }
+
+    fn collect(
+        facts: &Facts,
+        mut sprite: impl FnMut(&str, (u16, u16)) -> Result<RgbaImage, PictureError>,
+        mut background: impl FnMut(usize) -> Result<RgbaImage, PictureError>,
+    ) -> Result<Self, PictureError> {
+        let mut pictures = Self::default();
+        for kind in facts.all_sprites() {
+            let slot = kind.kind as usize;
+            if pictures.kinds.len() <= slot {
+                pictures.kinds.resize(slot + 1, 0);
+            }
+            pictures.kinds[slot] = pictures.textures.len() as u32;
+            for &(name, width, height) in kind.themes {
+                pictures.add_sprite(&sprite(name, (width, height))?);
+            }
+        }
+        pictures.backgrounds = pictures.textures.len() as u32;
+        for index in 0..facts.background.sizes().len() {
+            pictures.add_background(&background(index)?);
+        }
+        Ok(pictures)
+    }
+
+    /// No pictures yet, but a kind 0 whose themes they will be.
+    #[cfg(test)]
+    pub(super) fn of_one_kind() -> Self {
+        Self { kinds: vec![0], ..Self::default() }
+    }
+
+    /// Premultiplied by rounding as the painter of Procgen does.
+    pub(super) fn add_sprite(&mut self, image: &RgbaImage) {
+        let texels = image.pixels().map(|pixel| {
+            let [r, g, b, a] = pixel.0.map(u32::from);
+            let times = |c: u32| {
+                let t = c * a;
+                (t + (t >> 8) + 128) >> 8
+            };
+            a << 24 | times(r) << 16 | times(g) << 8 | times(b)
+        });
+        self.add(image, texels, false);
+    }
+
+    /// Opacity is dropped, the colours stay.
+    pub(super) fn add_background(&mut self, image: &RgbaImage) {
+        let texels = image.pixels().map(|pixel| {
+            let [r, g, b, _] = pixel.0.map(u32::from);
+            0xff << 24 | r << 16 | g << 8 | b
+        });
+        self.add(image, texels, true);
+    }
+
+    fn add(&mut self, image: &RgbaImage, texels: impl Iterator<Item = u32>, background: bool) {
+        let first = self.texels.len();
+        self.texels.extend(texels);
+        self.textures.push(Texture {
+            first: first as u32,
+            width: image.width(),
+            height: image.height(),
+            background,
+            opaque: self.texels[first..].iter().all(|texel| texel >> 24 == 255),
+        });
+    }
+
+    /// Premultiplied 0xAARRGGBB of all pictures.
+    pub fn texels(&self) -> &[u32] {
+        &self.texels
+    }
+
+    /// `picture` must be one that the environment names.
+    #[inline]
+    pub fn texture(&self, picture: Picture) -> Texture {
+        let index = match picture {
+            Picture::Sprite { kind, theme } => self.kinds[kind as usize] + theme as u32,
+            Picture::Background(index) => self.backgrounds + index as u32,
+        };
+        self.textures[index as usize]
+    }
+}
+
+/// The original's images of whatever Procgen game is asked for.
+pub struct Originals {
+    folder: PathBuf,
+    /// Those used last: a game's images take up to some 300 MB.
+    loaded: Mutex<VecDeque<(String, Arc<Pictures>)>>,
+}
+
+impl Originals {
+    /// See [`Pictures::original`].
+    ///
+    /// # Errors
+    /// There is no such folder; images are looked at when they are needed.
+    pub fn open(folder: &Path) -> Result<Self, PictureError> {
+        if !folder.is_dir() {
+            return Err(PictureError::Folder(folder.into()));
+        }
+        Ok(Self { folder: folder.into(), loaded: Mutex::default() })
+    }
+
+    pub fn of(&self, game: &str) -> Result<Arc<Pictures>, PictureError> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, pictures)) = loaded.iter().find(|(name, _)| name == game) {
+            return Ok(pictures.clone());
+        }
+        let pictures = Arc::new(Pictures::original(&format!("procgen:{game}"), &self.folder)?);
+        if loaded.len() > rayon::current_num_threads() {
+            loaded.pop_front();
+        }
+        loaded.push_back((game.into(), pictures.clone()));
+        Ok(pictures)
+    }
+}
+
+fn facts(environment: &str) -> Option<&'static Facts> {
+    let game = environment.strip_prefix("procgen:")?;
+    Some(games::find(game)?.facts)
+}
+
+/// An image of the expected size; of another, nothing but the head is read.
+fn read(path: &Path, size: (u16, u16)) -> Result<RgbaImage, PictureError> {
+    let expected = (size.0.into(), size.1.into());
+    let decode = |error| PictureError::Decode { path: path.into(), error };
+    let bytes =
+        std::fs::read(path).map_err(|error| PictureError::Read { path: path.into(), error })?;
+    let reader =
+        || ImageReader::with_format(Cursor::new(bytes.as_slice()), image::ImageFormat::Png);
+    let found = reader().into_dimensions().map_err(decode)?;
+    if found != expected {
+        return Err(PictureError::Size { path: path.into(), found, expected });
+    }
+    Ok(reader().decode().map_err(decode)?.into_rgba8())
+}
