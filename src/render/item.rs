@@ -383,34 +383,31 @@ fn bands(image: &Image, (s, c): (f64, f64), (tx, ty): (f64, f64), items: &mut Ve
     }
 }
 
-/// Rows of the compass of Procgen's jumper, from y = 1 down: the one ellipse with a border, in its
-/// two sizes (section 9).
-const COMPASS_EASY: [(i32, i32); 17] = [
-    (52, 58),
-    (50, 59),
-    (49, 60),
-    (48, 61),
-    (48, 62),
-    (47, 63),
-    (47, 63),
-    (46, 63),
-    (46, 63),
-    (46, 63),
-    (47, 63),
-    (47, 63),
-    (47, 62),
-    (48, 61),
-    (49, 60),
-    (51, 59),
-    (53, 57),
-];
-const COMPASS_HARD: [(i32, i32); 9] =
-    [(58, 61), (57, 62), (56, 63), (55, 64), (55, 64), (55, 64), (56, 63), (57, 62), (58, 61)];
+/// The compass of Procgen's jumper, the one ellipse with a border: its first row, and the columns of
+/// each. It has four sizes, by the mode and whether the view follows the agent (section 9 has the
+/// first two; the others were read off frames of the package).
+#[rustfmt::skip]
+fn compass(width: f64) -> (i32, &'static [(i32, i32)]) {
+    match rnd(width) {
+        12.. => (1, &[
+            (52, 58), (50, 59), (49, 60), (48, 61), (48, 62), (47, 63), (47, 63), (46, 63), (46, 63),
+            (46, 63), (47, 63), (47, 63), (47, 62), (48, 61), (49, 60), (51, 59), (53, 57),
+        ]),
+        9..12 => (0, &[
+            (58, 59), (56, 61), (55, 62), (54, 63), (53, 63), (53, 64), (53, 64), (54, 64), (54, 63),
+            (55, 62), (57, 61),
+        ]),
+        5..9 => (1, &[
+            (58, 61), (57, 62), (56, 63), (55, 64), (55, 64), (55, 64), (56, 63), (57, 62), (58, 61),
+        ]),
+        _ => (0, &[(61, 63), (60, 64), (60, 64), (61, 63)]),
+    }
+}
 
 fn ellipse(rect: Rect, colour: Colour, border: bool, side: i32, items: &mut Vec<Item>) {
     if border && side == 64 {
-        let rows: &[_] = if rect.w > 12.0 { &COMPASS_EASY } else { &COMPASS_HARD };
-        for (y, &columns) in (1..).zip(rows) {
+        let (first, rows) = compass(rect.w);
+        for (y, &columns) in (first..).zip(rows) {
             fill_pixels(columns, (y, y + 1), colour, items);
         }
         return;

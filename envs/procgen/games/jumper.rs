@@ -1,6 +1,7 @@
 //! A bunny with a double jump looks for the carrot in a cave.
 
 use crate::{draw::{Call, Colour, Rect}, procgen::{
+        atan2::atan2f,
     engine::Engine,
     entity::{Entity, PLAYER, SPACE, TRAIL, WALL_OBJ},
     game::{Background, Facts, Game, Sprite},
@@ -266,12 +267,13 @@ impl Jumper {
 
         let disc = canvas.camera.view_rect(left, 0.25, dim, dim);
         canvas.call(Call::Ellipse { rect: disc, colour: DISC, border: true });
-        let angle = libm::atan2(dy.into(), dx.into());
-        let radius = disc.w / 2.0;
-        let (x, y) = (disc.x + radius, disc.y + radius);
-        let (across, up) = (libm::cos(angle), libm::sin(angle));
-        let tip = (x + 0.95 * radius * across, y - 0.95 * radius * up);
-        let (from, to) = ((x as i32, y as i32), (tip.0 as i32, tip.1 as i32));
+        // The needle's ends are whole pixels, so every rounding on the way counts.
+        let angle = f64::from(atan2f(dy, dx));
+        let (x, y) = ((disc.x + disc.w / 2.0) as f32, (disc.y + disc.h / 2.0) as f32);
+        let reach = f64::from((disc.w / 2.0 * 0.95) as f32);
+        let tip_x = f64::from(x) + reach * libm::cos(angle);
+        let tip_y = f64::from(y) - reach * libm::sin(angle);
+        let (from, to) = ((x as i32, y as i32), (tip_x as i32, tip_y as i32));
         canvas.call(Call::Line { from, to, colour: NEEDLE });
 
         let distance = f64::from(dx * dx + dy * dy).sqrt();
