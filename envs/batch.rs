@@ -1,6 +1,6 @@
 //! Many worlds of one kind stepped together: auto-reset, episode bookkeeping, snapshots.
 
-use crate::{Action, ActionSpace, End, Env, Level, Spec, levels::LevelSet};
+use crate::{Action, ActionSpace, End, Env, Level, Spec, draw::Call, levels::LevelSet};
 use serde::{Deserialize, Serialize};
 
 /// An episode that ended.
@@ -82,6 +82,8 @@ pub trait Batch: Send {
     fn step(&mut self, actions: Actions<'_>, out: StepOut<'_>, ended: &mut Vec<Episode>);
     /// Writes the current observations, `[n, observation]`.
     fn sense(&self, observations: &mut [f32]);
+    /// Appends the painter calls that draw a world; see [`Env::draw`].
+    fn draw(&self, world: usize, size: u32, calls: &mut Vec<Call>);
     /// Every world, level counter and running statistic as bytes.
     fn snapshot(&self) -> Vec<u8>;
     /// Continues exactly where [`Batch::snapshot`] was taken.
@@ -181,6 +183,10 @@ impl<E: Env> Batch for Worlds<E> {
         for (slot, row) in self.slots.iter().zip(rows) {
             slot.world.sense(row);
         }
+    }
+
+    fn draw(&self, world: usize, size: u32, calls: &mut Vec<Call>) {
+        self.slots[world].world.draw(size, calls);
     }
 
     fn snapshot(&self) -> Vec<u8> {
