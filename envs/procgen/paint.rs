@@ -128,10 +128,11 @@ impl Canvas<'_> {
         let picture = Picture::Sprite { kind, theme };
         let rect = game.sprite_rect(e, kind, rect);
         let Look { mirror, opacity, rotation, ratio, .. } = look;
-        if rotation == 0.0 {
+        if rotation == 0.0 && ratio != 0.0 {
             self.tile(picture, rect, ratio, mirror, opacity);
         } else {
-            let turn = Some(rotation * 180.0 / std::f32::consts::PI);
+            let degrees = rotation * 180.0 / std::f32::consts::PI;
+            let turn = (rotation != 0.0).then_some(degrees);
             self.call(Call::Image { picture, rect, mirror, opacity, turn });
         }
     }

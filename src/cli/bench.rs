@@ -1,6 +1,10 @@
 use super::{Output, procgen_game, procgen_mode};
 use crate::{
     error::{Error, Result},
+    render::{
+        frame::{Frame, Painter},
+        pictures::Pictures,
+    },
     run::progress::Progress,
 };
 use clap::{Args, Subcommand};
@@ -9,13 +13,14 @@ use gslab_envs::{
     procgen::{
         Options,
         audit::TRAINING_LEVELS,
+        camera::VIEW,
         games::{Entry, GAMES},
         world::{ACTIONS, Original},
     },
     rng::Stream,
 };
 use serde::Serialize;
-use std::{process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 /// Worlds of a game that are stepped in turn.
 const ENVIRONMENTS: u32 = 64;
@@ -32,7 +37,7 @@ pub struct Bench {
 
 #[derive(Subcommand)]
 enum BenchCommand {
-    /// Steps and levels per CPU second of the Procgen games, on one thread
+    /// Frames per CPU second of the Procgen games, or steps and levels, on one thread
     Envs(Envs),
 }
 
@@ -40,9 +45,13 @@ enum BenchCommand {
 struct Envs {
     /// Names of Procgen games [default: all]
     games: Vec<String>,
-    /// Simulate only; frames are not drawn yet, so this must be given
-    #[arg(long, required = true)]
+    /// Simulate only: steps and levels per second
+    #[arg(long)]
     no_draw: bool,
+    /// Draw the original's images: a copy of the folder `procgen/data/assets` of the package
+    /// procgen 0.10.7
+    #[arg(long, value_name = "DIR", conflicts_with = "no_draw")]
+    procgen_assets: Option<PathBuf>,
     /// easy, hard, extreme or memory
     #[arg(long, default_value = "hard")]
     mode: String,
@@ -58,16 +67,26 @@ struct Envs {
 
 /// What was measured of a game, each per CPU second of one thread.
 #[derive(Serialize)]
-struct Speed {
-    game: &'static str,
-    /// Median; steps alone, without the making of levels.
-    steps: f64,
-    /// Lowest and highest measurement.
-    steps_range: (f64, f64),
-    levels: f64,
-    levels_range: (f64, f64),
-    /// Steps of an episode under random actions, on average.
-    episode: f64,
+#[serde(untagged)]
+enum Speed {
+    /// Steps with all that belongs to them: the making of levels, and a frame of 64 x 64.
+    Frames {
+        game: &'static str,
+        /// Median.
+        frames: f64,
+        /// Lowest and highest measurement.
+        frames_range: (f64, f64),
+    },
+    Simulation {
+        game: &'static str,
+        /// Median; steps alone, without the making of levels.
+        steps: f64,
+        steps_range: (f64, f64),
+        levels: f64,
+        levels_range: (f64, f64),
+        /// Steps of an episode under random actions, on average.
+        episode: f64,
+    },
 }
 
 impl Bench {
@@ -95,46 +114,90 @@ impl Envs {
         let noise = Stream::new(0, "bench");
         let actions: Vec<i32> = (0..TABLE).map(|i| noise.below(0, i, ACTIONS) as i32).collect();
         let mut speeds = Vec::new();
-        self.output.say(&format!(
-            "{:10} {:>12} {:>25} {:>12} {:>8}",
-            "game", "steps/s", "lowest to highest", "levels/s", "episode"
-        ));
+        self.output.say(&match self.no_draw {
+            false => format!("{:10} {:>12} {:>25}", "game", "frames/s", "lowest to highest"),
+            true => format!(
+                "{:10} {:>12} {:>25} {:>12} {:>8}",
+                "game", "steps/s", "lowest to highest", "levels/s", "episode"
+            ),
+        });
         for game in games {
-            let speed = self.measure(game, &options, &actions)?;
+            let mut worlds = (0..ENVIRONMENTS)
+                .map(|index| game.original(&options, 0, 0, index))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|e| Error::Usage(e.to_string()))?;
+            let speed = match self.no_draw {
+                false => self.frames(game, &mut worlds, &actions)?,
+                true => self.simulation(game, &mut worlds, &actions),
+            };
             progress.clear(|| self.output.say(&speed.text()));
             bar.inc(1);
             speeds.push(speed);
         }
         bar.finish_and_clear();
         let mean = |of: fn(&Speed) -> f64| {
-            (speeds.iter().map(|speed| of(speed).ln()).sum::<f64>() / speeds.len() as f64).exp()
+            let mean = speeds.iter().map(|speed| of(speed).ln()).sum::<f64>() / speeds.len() as f64;
+            thousands(mean.exp())
         };
+        let (of_steps, of_levels) = (mean(Speed::per_second), mean(Speed::levels_per_second));
         self.output.say(&format!(
-            "{:10} {:>12} {:>25} {:>12}\n({}, per CPU second of one thread, {ENVIRONMENTS} worlds, random actions)",
+            "{:10} {of_steps:>12} {:>25} {:>12}\n({}, per CPU second of one thread, {ENVIRONMENTS} worlds, random actions)",
             "geo. mean",
-            thousands(mean(|speed| speed.steps)),
             "",
-            thousands(mean(|speed| speed.levels)),
+            if self.no_draw { of_levels } else { String::new() },
             self.mode,
         ));
         self.output.json(&speeds)?;
         Ok(ExitCode::SUCCESS)
     }
 
-    fn measure(&self, game: &Entry, options: &Options, actions: &[i32]) -> Result<Speed> {
-        let mut worlds = (0..ENVIRONMENTS)
-            .map(|index| game.original(options, 0, 0, index))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|e| Error::Usage(e.to_string()))?;
+    fn simulation(&self, game: &Entry, worlds: &mut [Box<dyn Original>], actions: &[i32]) -> Speed {
         let mut cursor = 0;
-        let mut run = |seconds: f64| Run::new(&mut worlds, actions, &mut cursor, seconds);
+        let mut run = |seconds: f64| Run::new(worlds, actions, &mut cursor, seconds);
         run(self.seconds / 2.0);
         let runs: Vec<Run> = (0..self.repetitions).map(|_| run(self.seconds)).collect();
         let (steps, steps_range) = median(runs.iter().map(|run| run.steps as f64 / run.stepping));
         let (levels, levels_range) = median(runs.iter().map(|run| run.levels as f64 / run.making));
         let count = |of: fn(&Run) -> u64| runs.iter().map(of).sum::<u64>() as f64;
         let episode = count(|run| run.steps) / count(|run| run.levels);
-        Ok(Speed { game: game.facts.name, steps, steps_range, levels, levels_range, episode })
+        let game = game.facts.name;
+        Speed::Simulation { game, steps, steps_range, levels, levels_range, episode }
+    }
+
+    fn frames(
+        &self,
+        game: &Entry,
+        worlds: &mut [Box<dyn Original>],
+        actions: &[i32],
+    ) -> Result<Speed> {
+        let name = format!("procgen:{}", game.facts.name);
+        let pictures = match &self.procgen_assets {
+            Some(folder) => Pictures::original(&name, folder)?,
+            None => Pictures::built_in(&name, VIEW),
+        };
+        let mut painter = Painter::new(Arc::new(pictures), VIEW);
+        let mut frames = vec![Frame::default(); worlds.len()];
+        let bytes = (3 * VIEW * VIEW) as usize;
+        let mut observations = vec![0; worlds.len() * bytes];
+        let mut actions = actions.iter().cycle();
+        let mut run = |seconds: f64| {
+            let (began, mut drawn) = (ThreadTime::now(), 0);
+            loop {
+                let rows = observations.chunks_exact_mut(bytes);
+                for ((world, frame), row) in worlds.iter_mut().zip(&mut frames).zip(rows) {
+                    world.act(*actions.next().expect("a cycle has no end"));
+                    frame.draw(&mut painter, |calls| world.draw(VIEW, calls), row);
+                }
+                drawn += u64::from(ENVIRONMENTS);
+                let elapsed = began.elapsed().as_secs_f64();
+                if elapsed >= seconds {
+                    return drawn as f64 / elapsed;
+                }
+            }
+        };
+        run(self.seconds / 2.0);
+        let (frames, frames_range) = median((0..self.repetitions).map(|_| run(self.seconds)));
+        Ok(Speed::Frames { game: game.facts.name, frames, frames_range })
     }
 }
 
@@ -192,16 +255,33 @@ impl Run {
 }
 
 impl Speed {
+    /// Frames or steps.
+    fn per_second(&self) -> f64 {
+        match *self {
+            Self::Frames { frames, .. } => frames,
+            Self::Simulation { steps, .. } => steps,
+        }
+    }
+
+    fn levels_per_second(&self) -> f64 {
+        match *self {
+            Self::Frames { .. } => f64::NAN,
+            Self::Simulation { levels, .. } => levels,
+        }
+    }
+
     fn text(&self) -> String {
-        let (low, high) = self.steps_range;
-        format!(
-            "{:10} {:>12} {:>25} {:>12} {:>8.0}",
-            self.game,
-            thousands(self.steps),
-            format!("{} to {}", thousands(low), thousands(high)),
-            thousands(self.levels),
-            self.episode,
-        )
+        let columns = |game, value, (low, high)| {
+            let range = format!("{} to {}", thousands(low), thousands(high));
+            format!("{game:10} {:>12} {range:>25}", thousands(value))
+        };
+        match *self {
+            Self::Frames { game, frames, frames_range } => columns(game, frames, frames_range),
+            Self::Simulation { game, steps, steps_range, levels, episode, .. } => {
+                let steps = columns(game, steps, steps_range);
+                format!("{steps} {:>12} {episode:>8.0}", thousands(levels))
+            }
+        }
     }
 }
 

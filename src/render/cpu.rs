@@ -38,6 +38,11 @@ impl Region {
         Self { rows: vec![(0, 0); size as usize] }
     }
 
+    /// Side of the frame in pixels.
+    pub fn side(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Empties the region.
     pub fn clear(&mut self) {
         self.rows.fill((0, 0));
@@ -72,6 +77,21 @@ impl Region {
     }
 }
 
+impl Region {
+    /// The rows that an item covers within the region: number, first column, and the one after
+    /// the last.
+    #[inline]
+    fn rows_of<'a>(&'a self, item: &'a Item) -> impl Iterator<Item = (usize, usize, usize)> + 'a {
+        let side = self.rows.len() as i32;
+        let rows = &self.rows[item.y0 as usize..item.y1 as usize];
+        (item.y0..item.y1).zip(rows).filter_map(move |(y, &(low, high))| {
+            let (left, right) = columns(item, y, side);
+            let (left, right) = (left.max(low), right.min(high));
+            (left < right).then_some((y as usize, left as usize, right as usize))
+        })
+    }
+}
+
 /// The columns from the first to the last of two spans, either of which may be empty.
 #[inline]
 fn hull(a: (i32, i32), b: (i32, i32)) -> (i32, i32) {
@@ -93,85 +113,108 @@ fn columns(item: &Item, y: i32, side: i32) -> (i32, i32) {
 
 /// Draws items, first to last, on a frame of `size * size` pixels 0xAARRGGBB, in a region.
 pub fn draw(items: &[Item], pictures: &Pictures, region: &Region, pixels: &mut [u32]) {
-    let side = region.rows.len() as i32;
-    for item in items {
-        draw_one(item, pictures, side, region, pixels);
+    let side = region.side();
+    let texels = pictures.texels();
+    // What is before an item that hides all need not be drawn.
+    let hides_all = |item: &Item| {
+        item.mode & OPAQUE != 0
+            && (item.y0, item.y1, item.xl, item.xr) == (0, side as i32, 0, (side as i32) << 16)
+            && (item.dxl, item.dxr) == (0, 0)
+    };
+    let shown = items.iter().rposition(hides_all).unwrap_or(0);
+    for item in &items[shown..] {
+        if item.mode & 255 == FILL {
+            for (y, left, right) in region.rows_of(item) {
+                fill(item, &mut pixels[y * side + left..y * side + right]);
+            }
+        } else if item.dvdx == 0 && item.dudy == 0 && side <= LOOKUP {
+            upright(item, texels, region, pixels);
+        } else {
+            for (y, left, right) in region.rows_of(item) {
+                let row = &mut pixels[y * side + left..y * side + right];
+                turned(item, texels, (left as i32, y as i32), row);
+            }
+        }
     }
 }
 
-fn draw_one(item: &Item, pictures: &Pictures, side: i32, region: &Region, pixels: &mut [u32]) {
-    let texels = pictures.texels();
-    let is_fill = item.mode & 255 == FILL;
-    // Upright pictures show the same texel columns in every row.
-    let upright = item.dvdx == 0 && item.dudy == 0;
-    let width = item.size & 0xffff;
-    let height = item.size >> 16;
-    let mirrored = item.mode & MIRRORED != 0;
-    let column = |x: i32, y: i32| {
-        let u =
-            item.u0.wrapping_add(x.wrapping_mul(item.dudx)).wrapping_add(y.wrapping_mul(item.dudy))
-                >> 16;
-        let u = u.clamp(0, width - 1);
-        (if mirrored { width - 1 - u } else { u }) as usize
-    };
-    let row_of = |x: i32, y: i32| {
-        let v =
-            item.v0.wrapping_add(x.wrapping_mul(item.dvdx)).wrapping_add(y.wrapping_mul(item.dvdy))
-                >> 16;
-        v.clamp(0, height - 1) as usize
-    };
-    let shown =
-        |texel: u32| if item.opacity == 255 { texel } else { scale(texel, item.opacity as u32) };
+fn fill(item: &Item, row: &mut [u32]) {
+    let colour = item.texel as u32;
+    if item.mode & OPAQUE != 0 {
+        row.fill(colour);
+    } else {
+        row.iter_mut().for_each(|pixel| *pixel = over(colour, *pixel));
+    }
+}
 
-    let mut lookup = [0_u16; 64];
-    let mut looked_up = (0, 0);
-    for y in item.y0..item.y1 {
-        let (left, right) = columns(item, y, side);
-        let (low, high) = region.rows[y as usize];
-        let (left, right) = (left.max(low), right.min(high));
-        if left >= right {
-            continue;
+/// The texel column that a pixel shows.
+#[inline(always)]
+fn texel_column(item: &Item, x: i32, y: i32) -> usize {
+    let moved = x.wrapping_mul(item.dudx).wrapping_add(y.wrapping_mul(item.dudy));
+    let last = (item.size & 0xffff) - 1;
+    let u = (item.u0.wrapping_add(moved) >> 16).clamp(0, last);
+    (if item.mode & MIRRORED != 0 { last - u } else { u }) as usize
+}
+
+/// The texel row that a pixel shows.
+#[inline(always)]
+fn texel_row(item: &Item, x: i32, y: i32) -> usize {
+    let moved = x.wrapping_mul(item.dvdx).wrapping_add(y.wrapping_mul(item.dvdy));
+    (item.v0.wrapping_add(moved) >> 16).clamp(0, (item.size >> 16) - 1) as usize
+}
+
+/// Largest frame for which texel columns are looked up.
+const LOOKUP: usize = 64;
+
+/// A picture that is not turned shows the same texel columns in every row.
+fn upright(item: &Item, texels: &[u32], region: &Region, pixels: &mut [u32]) {
+    let side = region.side();
+    let (first, end) = (item.xl >> 16, item.xr >> 16);
+    let mut lookup = [0_u16; LOOKUP];
+    for (entry, x) in lookup.iter_mut().zip(first..end) {
+        *entry = texel_column(item, x, 0) as u16;
+    }
+    let (first, width) = (first as usize, (item.size & 0xffff) as usize);
+    let picture = &texels[item.texel as usize..][..width * (item.size >> 16) as usize];
+    let opacity = item.opacity as u32;
+    // The row drawn last: texel row, columns, and where it begins.
+    let mut last = (usize::MAX, 0, 0, 0);
+    for (y, left, right) in region.rows_of(item) {
+        if item.mode & OPAQUE != 0 {
+            let texel_row = texel_row(item, 0, y as i32);
+            let start = y * side + left;
+            if (last.0, last.1, last.2) == (texel_row, left, right) {
+                pixels.copy_within(last.3..last.3 + right - left, start);
+                continue;
+            }
+            last = (texel_row, left, right, start);
         }
-        let start = (y * side) as usize;
-        let row = &mut pixels[start + left as usize..start + right as usize];
-        if is_fill {
-            let colour = item.texel as u32;
-            if item.mode & OPAQUE != 0 {
-                row.fill(colour);
-            } else {
-                row.iter_mut().for_each(|pixel| *pixel = over(colour, *pixel));
-            }
-        } else if upright && row.len() <= lookup.len() {
-            if looked_up != (left, right) {
-                looked_up = (left, right);
-                for (entry, x) in lookup.iter_mut().zip(left..right) {
-                    *entry = column(x, y) as u16;
-                }
-            }
-            let first = item.texel as usize + row_of(0, y) * width as usize;
-            let source = &texels[first..first + width as usize];
-            let texel = |entry: &u16| source[usize::from(*entry)];
-            let pairs = row.iter_mut().zip(&lookup);
-            if item.mode & OPAQUE != 0 {
-                pairs.for_each(|(pixel, entry)| *pixel = texel(entry));
-            } else if item.opacity == 255 {
-                pairs.for_each(|(pixel, entry)| {
-                    let texel = texel(entry);
-                    match texel >> 24 {
-                        0 => {}
-                        255 => *pixel = texel,
-                        _ => *pixel = over(texel, *pixel),
-                    }
-                });
-            } else {
-                pairs.for_each(|(pixel, entry)| *pixel = over(shown(texel(entry)), *pixel));
-            }
+        let source = &picture[texel_row(item, 0, y as i32) * width..][..width];
+        let row = &mut pixels[y * side..][..side][left..right];
+        let entries = &lookup[left - first..right - first];
+        let pairs = row.iter_mut().zip(entries.iter().map(|&entry| source[usize::from(entry)]));
+        if item.mode & OPAQUE != 0 {
+            pairs.for_each(|(pixel, texel)| *pixel = texel);
+        } else if opacity == 255 {
+            pairs.for_each(|(pixel, texel)| match texel >> 24 {
+                0 => {}
+                255 => *pixel = texel,
+                _ => *pixel = over(texel, *pixel),
+            });
         } else {
-            for (pixel, x) in row.iter_mut().zip(left..) {
-                let at = row_of(x, y) * width as usize + column(x, y);
-                *pixel = over(shown(texels[item.texel as usize + at]), *pixel);
-            }
+            pairs.for_each(|(pixel, texel)| *pixel = over(scale(texel, opacity), *pixel));
         }
+    }
+}
+
+/// A row of any picture, from pixel (x, y) on.
+fn turned(item: &Item, texels: &[u32], (x, y): (i32, i32), row: &mut [u32]) {
+    let width = (item.size & 0xffff) as usize;
+    for (pixel, x) in row.iter_mut().zip(x..) {
+        let at = texel_row(item, x, y) * width + texel_column(item, x, y);
+        let texel = texels[item.texel as usize + at];
+        let texel = if item.opacity == 255 { texel } else { scale(texel, item.opacity as u32) };
+        *pixel = over(texel, *pixel);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     cpu::{Region, draw},
-    item::{self, Image, Item, OPAQUE},
+    item::{Builder, FILL, Image, Item, OPAQUE},
     pictures::Pictures,
 };
 use flate2::read::GzDecoder;
@@ -65,7 +65,7 @@ fn read() -> (Vectors, Pictures) {
 }
 
 impl Recorded {
-    fn build(&self, pictures: &Pictures) -> Vec<Item> {
+    fn build(&self, builder: &mut Builder, pictures: &Pictures) -> Vec<Item> {
         let mut items = Vec::new();
         let rect = self.rect.map(|[x, y, w, h]| Rect::new(x, y, w, h));
         let [a, r, g, b] = self.rgba.unwrap_or_default().to_be_bytes();
@@ -85,21 +85,21 @@ impl Recorded {
             "image" => {
                 let picture = Picture::Sprite { kind: 0, theme: self.sprite.unwrap() };
                 let (texture, opacity) = (pictures.texture(picture), self.opacity.unwrap_or(1.0));
-                let image = Image::new(texture, rect.unwrap(), self.mirror, opacity, SIZE);
+                let image = Image::new(texture, rect.unwrap(), self.mirror, opacity);
                 match (self.rotate, self.translate) {
                     _ if image.is_none() => {}
                     // The recorded rectangle lies around the origin already.
                     (Some(degrees), Some([tx, ty])) => {
-                        item::turn(&image.unwrap(), degrees, (tx, ty), &mut items);
+                        builder.turn(&image.unwrap(), degrees, (tx, ty), &mut items);
                     }
-                    (None, None) => item::image(&image.unwrap(), None, &mut items),
+                    (None, None) => builder.image(&image.unwrap(), None, &mut items),
                     odd => panic!("{odd:?}"),
                 }
                 return items;
             }
             op => panic!("{op}"),
         };
-        item::build(&call, pictures, SIZE, &mut items);
+        builder.build(&call, pictures, &mut items);
         items
     }
 }
@@ -108,7 +108,7 @@ impl Recorded {
 fn words(item: &Item, pictures: &Pictures, sprites: i32) -> [i32; 16] {
     let mut words: [i32; 16] = bytemuck::cast(*item);
     words[14] &= !OPAQUE;
-    if words[14] & 255 != item::FILL {
+    if words[14] & 255 != FILL {
         let shown = |&theme: &i32| {
             let texture = pictures.texture(Picture::Sprite { kind: 0, theme });
             texture.first as i32 == words[12]
@@ -122,6 +122,7 @@ fn words(item: &Item, pictures: &Pictures, sprites: i32) -> [i32; 16] {
 fn items_and_pixels_are_those_of_the_painter() {
     let (vectors, pictures) = read();
     let (region, mut calls) = (Region::all(SIZE), 0);
+    let mut builder = Builder::new(SIZE);
     for case in &vectors.cases {
         let [background, gx, gy] = case.init;
         let channel =
@@ -130,7 +131,7 @@ fn items_and_pixels_are_those_of_the_painter() {
         let mut pixels: Vec<u32> =
             (0..SIZE * SIZE).map(|i| 0xff00_0000 | pixel(i).iter().sum::<u32>()).collect();
         for (i, call) in case.calls.iter().enumerate() {
-            let items = call.build(&pictures);
+            let items = call.build(&mut builder, &pictures);
             let ours: Vec<_> =
                 items.iter().map(|i| words(i, &pictures, vectors.sprites.len() as i32)).collect();
             assert_eq!(ours, call.items, "{} {i}: {}", case.group, call.op);

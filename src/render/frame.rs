@@ -2,10 +2,11 @@
 
 use super::{
     cpu::{self, Region},
-    item::{self, Item},
+    item::{Builder, Item},
     pictures::Pictures,
 };
 use gslab_envs::draw::Call;
+use std::sync::Arc;
 
 /// Fewer calls than this in common are not worth keeping: the black below and a scrolling
 /// background never are.
@@ -13,110 +14,153 @@ const FEWEST_KEPT: usize = 2;
 /// What is kept grows only by at least as many calls.
 const GROWTH: usize = 8;
 
-/// The frame of one world, `size * size` pixels.
+/// Draws the frames of any number of worlds of one environment, one after another.
+pub struct Painter {
+    pictures: Arc<Pictures>,
+    builder: Builder,
+    /// The frame that is being drawn.
+    calls: Vec<Call>,
+    items: Vec<Item>,
+    region: Region,
+    moving: Region,
+    pixels: Vec<u32>,
+}
+
+impl Painter {
+    /// Of frames of `size * size` pixels.
+    pub fn new(pictures: Arc<Pictures>, size: u32) -> Self {
+        Self {
+            pictures,
+            builder: Builder::new(size),
+            calls: Vec::new(),
+            items: Vec::new(),
+            region: Region::none(size),
+            moving: Region::none(size),
+            pixels: vec![0; (size * size) as usize],
+        }
+    }
+
+    /// Side of a frame in pixels.
+    pub fn size(&self) -> u32 {
+        self.builder.size()
+    }
+}
+
+/// The frame of one world.
 ///
 /// Worlds draw what rarely changes first. The calls that stayed the same for two frames are kept
-/// as pixels of their own (`base`), and a frame is those with the rest drawn on top, in no more
-/// than the region that the rest covers now or covered before. Every byte is as if all had been
-/// drawn anew.
-#[derive(Clone, Debug)]
+/// as pixels of their own, and a frame is those with the rest drawn on top, in no more than the
+/// region that the rest covers now or covered before. Every byte is as if all had been drawn anew.
+#[derive(Clone, Debug, Default)]
 pub struct Frame {
-    size: u32,
-    /// The calls that are drawn, and where in `items` each ends.
+    /// The calls of the frame; only the first of them if those had changed.
     calls: Vec<Call>,
-    ends: Vec<usize>,
-    items: Vec<Item>,
-    /// Calls of the next frame.
-    next: Vec<Call>,
     /// Calls at the front that were the same in the last two frames.
     common: usize,
-    /// Pixels after the first `kept` calls.
+    kept: Option<Kept>,
+}
+
+/// What a frame keeps of a world of which something stands still.
+#[derive(Clone, Debug)]
+struct Kept {
+    /// How many calls are drawn in `base`.
+    calls: usize,
     base: Vec<u32>,
-    kept: usize,
+    /// The whole frame, and the same as bytes.
     pixels: Vec<u32>,
     rgb: Vec<u8>,
-    /// What the calls after the kept ones cover.
+    /// What the other calls cover.
     moving: Region,
-    /// What is drawn again.
-    region: Region,
 }
 
 impl Frame {
-    pub fn new(size: u32) -> Self {
-        let n = (size * size) as usize;
-        Self {
-            size,
-            calls: Vec::new(),
-            ends: Vec::new(),
-            items: Vec::new(),
-            next: Vec::new(),
-            common: 0,
-            base: vec![0; n],
-            kept: 0,
-            pixels: vec![0; n],
-            rgb: vec![0; 3 * n],
-            moving: Region::none(size),
-            region: Region::none(size),
-        }
-    }
-
-    /// Draws what `list` lists, which gets an empty list, and returns the frame: `[size, size, 3]`
-    /// bytes R, G, B, row by row from the top.
-    pub fn draw(&mut self, pictures: &Pictures, list: impl FnOnce(&mut Vec<Call>)) -> &[u8] {
-        self.next.clear();
-        list(&mut self.next);
-        let common = self.calls.iter().zip(&self.next).take_while(|(a, b)| a == b).count();
-        if common == self.calls.len() && common == self.next.len() && common > 0 {
-            return &self.rgb;
-        }
+    /// Draws what `list` lists, which gets an empty list, to `out`: `[size, size, 3]` bytes R, G,
+    /// B, row by row from the top. A frame must always be drawn by the same painter, or one of
+    /// the same pictures and size.
+    pub fn draw(
+        &mut self,
+        painter: &mut Painter,
+        list: impl FnOnce(&mut Vec<Call>),
+        out: &mut [u8],
+    ) {
+        painter.calls.clear();
+        list(&mut painter.calls);
+        let next = &painter.calls;
+        let common = self.calls.iter().zip(next).take_while(|(a, b)| a == b).count();
+        let same = common == next.len() && common == self.calls.len();
         let stable = common.min(self.common);
+        let stands = common >= FEWEST_KEPT.min(next.len());
         self.common = common;
-        std::mem::swap(&mut self.calls, &mut self.next);
-        self.build(common, pictures);
+        self.calls.truncate(common);
+        let remembered = if stands { next.len() } else { FEWEST_KEPT.min(next.len()) };
+        self.calls.extend_from_slice(&next[common.min(remembered)..remembered]);
 
-        if stable < self.kept {
-            self.kept = 0;
-        }
-        let grows = stable >= FEWEST_KEPT && stable >= self.kept + GROWTH.min(stable);
-        if self.kept == 0 || grows {
-            self.kept = if grows { stable } else { 0 };
-            self.region.fill();
-            let kept = self.items_of(self.kept);
-            cpu::draw(&self.items[..kept], pictures, &self.region, &mut self.base);
-            self.moving.clear();
-        } else {
-            self.region.clone_from(&self.moving);
-        }
-
-        let moving = &self.items[self.items_of(self.kept)..];
-        self.moving.clear();
-        moving.iter().for_each(|item| self.moving.add(item));
-        self.region.join(&self.moving);
-        if self.kept > 0 {
-            let side = self.size as usize;
-            for (y, left, right) in self.region.rows() {
-                let row = y * side + left..y * side + right;
-                self.pixels[row.clone()].copy_from_slice(&self.base[row]);
+        match &mut self.kept {
+            Some(kept) if same => out.copy_from_slice(&kept.rgb),
+            Some(kept) if kept.calls <= stable && stable < kept.calls + GROWTH => {
+                kept.draw(painter);
+                out.copy_from_slice(&kept.rgb);
+            }
+            _ if stable >= FEWEST_KEPT => {
+                let kept = self.kept.get_or_insert_with(|| Kept::new(painter));
+                kept.keep(stable, painter);
+                out.copy_from_slice(&kept.rgb);
+            }
+            _ => {
+                self.kept = None;
+                painter.build(0..painter.calls.len());
+                painter.region.fill();
+                let Painter { items, pictures, region, pixels, .. } = painter;
+                cpu::draw(items, pictures, region, pixels);
+                cpu::write_rgb(pixels, region, out);
             }
         }
-        cpu::draw(moving, pictures, &self.region, &mut self.pixels);
-        cpu::write_rgb(&self.pixels, &self.region, &mut self.rgb);
-        &self.rgb
     }
+}
 
-    /// Builds the items of all calls but the first `common`, which have theirs.
-    fn build(&mut self, common: usize, pictures: &Pictures) {
-        self.items.truncate(self.items_of(common));
-        self.ends.truncate(common);
-        for call in &self.calls[common..] {
-            item::build(call, pictures, self.size, &mut self.items);
-            self.ends.push(self.items.len());
+impl Painter {
+    /// Turns some of the calls into items.
+    fn build(&mut self, calls: std::ops::Range<usize>) {
+        self.items.clear();
+        for call in &self.calls[calls] {
+            self.builder.build(call, &self.pictures, &mut self.items);
         }
     }
+}
 
-    /// Number of items of the first `calls` calls.
-    fn items_of(&self, calls: usize) -> usize {
-        if calls == 0 { 0 } else { self.ends[calls - 1] }
+impl Kept {
+    fn new(painter: &Painter) -> Self {
+        let pixels = painter.pixels.clone();
+        let rgb = vec![0; 3 * pixels.len()];
+        Self { calls: 0, base: pixels.clone(), pixels, rgb, moving: Region::none(painter.size()) }
+    }
+
+    /// Keeps the first `calls` calls from now on, and draws the frame anew.
+    fn keep(&mut self, calls: usize, painter: &mut Painter) {
+        self.calls = calls;
+        painter.build(0..calls);
+        painter.region.fill();
+        cpu::draw(&painter.items, &painter.pictures, &painter.region, &mut self.base);
+        self.moving.fill();
+        self.draw(painter);
+    }
+
+    /// Draws what is not kept.
+    fn draw(&mut self, painter: &mut Painter) {
+        painter.build(self.calls..painter.calls.len());
+        let Painter { items, pictures, region, moving, .. } = painter;
+        moving.clear();
+        items.iter().for_each(|item| moving.add(item));
+        region.clone_from(&self.moving);
+        region.join(moving);
+        self.moving.clone_from(moving);
+        let side = region.side();
+        for (y, left, right) in region.rows() {
+            let row = y * side + left..y * side + right;
+            self.pixels[row.clone()].copy_from_slice(&self.base[row]);
+        }
+        cpu::draw(items, pictures, region, &mut self.pixels);
+        cpu::write_rgb(&self.pixels, region, &mut self.rgb);
     }
 }
 
@@ -131,15 +175,19 @@ mod tests {
         const MODES: [Mode; 5] =
             [Mode::Easy, Mode::Hard, Mode::Extreme, Mode::Memory, Mode::Exploration];
         for game in GAMES {
-            let pictures = Pictures::built_in(&format!("procgen:{}", game.facts.name));
+            let name = format!("procgen:{}", game.facts.name);
+            let mut painter = Painter::new(Arc::new(Pictures::built_in(&name, 64)), 64);
             for mode in MODES.into_iter().filter(|&mode| game.facts.has(mode)) {
                 let options = Options { mode, ..Options::default() };
                 let mut world = game.original(&options, 0, 7, 0).unwrap();
-                let mut frame = Frame::new(64);
+                let mut frame = Frame::default();
                 for step in 0..300_u32 {
-                    let kept = frame.draw(&pictures, |calls| world.draw(64, calls)).to_vec();
-                    let mut anew = Frame::new(64);
-                    let anew = anew.draw(&pictures, |calls| world.draw(64, calls));
+                    let mut draw = |frame: &mut Frame| {
+                        let mut out = vec![0; 3 * 64 * 64];
+                        frame.draw(&mut painter, |calls| world.draw(64, calls), &mut out);
+                        out
+                    };
+                    let (kept, anew) = (draw(&mut frame), draw(&mut Frame::default()));
                     assert!(kept == anew, "{} {mode:?} at step {step}", game.facts.name);
                     // Actions that are held for a while get somewhere.
                     world.act(((step / 7).wrapping_mul(2_654_435_761) >> 16) as i32 % 15);

@@ -52,19 +52,45 @@ pub const MIRRORED: i32 = 256;
 /// Whatever it covers is hidden: neither the picture nor the opacity lets anything through.
 pub const OPAQUE: i32 = 512;
 
-/// Appends the items of a call that show on a frame of `size * size` pixels.
-pub fn build(call: &Call, pictures: &Pictures, size: u32, items: &mut Vec<Item>) {
-    let side = size as i32;
-    match *call {
-        Call::Fill { rect, colour } => fill(rect, colour, side, items),
-        Call::Image { picture, rect, mirror, opacity, turn } => {
-            let texture = pictures.texture(picture);
-            if let Some(shown) = Image::new(texture, rect, mirror, opacity.into(), size) {
-                image(&shown, turn, items);
+/// Builds the items of frames of one size.
+///
+/// A grid of cells asks for the same few spans again and again: how they are sampled is kept.
+#[derive(Clone)]
+pub struct Builder {
+    side: i32,
+    spans: Vec<(Span, Option<Axis>)>,
+}
+
+/// Number of spans that are kept; a power of two.
+const SPANS: usize = 256;
+
+impl Builder {
+    /// For frames of `size * size` pixels.
+    pub fn new(size: u32) -> Self {
+        let nowhere = Span { p: f64::NAN, q: f64::NAN, texels: 0, exact: false };
+        Self { side: size as i32, spans: vec![(nowhere, None); SPANS] }
+    }
+
+    /// Side of a frame in pixels.
+    pub fn size(&self) -> u32 {
+        self.side as u32
+    }
+
+    /// Appends the items of a call that show on the frame.
+    pub fn build(&mut self, call: &Call, pictures: &Pictures, items: &mut Vec<Item>) {
+        match *call {
+            Call::Fill { rect, colour } => fill(rect, colour, self.side, items),
+            Call::Image { picture, rect, mirror, opacity, turn } => {
+                let texture = pictures.texture(picture);
+                if let Some(image) = Image::new(texture, rect, mirror, opacity.into()) {
+                    self.image(&image, turn, items);
+                }
             }
+            Call::Ellipse { rect, colour, border } => {
+                ellipse(rect, colour, border, self.side, items);
+            }
+            Call::Line { from, to, colour } => line(from, to, colour, self.side, items),
         }
-        Call::Ellipse { rect, colour, border } => ellipse(rect, colour, border, side, items),
-        Call::Line { from, to, colour } => line(from, to, colour, side, items),
     }
 }
 
@@ -81,6 +107,19 @@ fn rnd(x: f64) -> i32 {
         let below = trunc(x - 1.0);
         trunc(x - f64::from(below) + 0.5).wrapping_add(below)
     }
+}
+
+/// Rounded up, or where that is out of range the lowest int; with no call of a function, as there
+/// is no instruction for it on every machine.
+fn ceil(x: f64) -> i32 {
+    let whole = trunc(x);
+    if whole != i32::MIN && f64::from(whole) < x { whole.wrapping_add(1) } else { whole }
+}
+
+/// Rounded down; see [`ceil`].
+fn floor(x: f64) -> i32 {
+    let whole = trunc(x);
+    if whole != i32::MIN && f64::from(whole) > x { whole.wrapping_sub(1) } else { whole }
 }
 
 /// Section 4.
@@ -120,20 +159,13 @@ pub(super) struct Image {
     mirror: bool,
     /// 1 to 255.
     opacity: i32,
-    side: i32,
 }
 
 impl Image {
     /// Nothing, if the picture is too transparent to be seen; section 3.
-    pub(super) fn new(
-        texture: Texture,
-        rect: Rect,
-        mirror: bool,
-        opacity: f64,
-        size: u32,
-    ) -> Option<Self> {
+    pub(super) fn new(texture: Texture, rect: Rect, mirror: bool, opacity: f64) -> Option<Self> {
         let opacity = (trunc(opacity.clamp(0.0, 1.0) * 256.0) * 255) >> 8;
-        (opacity > 0).then_some(Self { texture, rect, mirror, opacity, side: size as i32 })
+        (opacity > 0).then_some(Self { texture, rect, mirror, opacity })
     }
 
     fn item(&self) -> Item {
@@ -155,57 +187,99 @@ impl Image {
     }
 }
 
-/// Sections 5 to 7: which of the three ways applies.
-pub(super) fn image(image: &Image, degrees: Option<f32>, items: &mut Vec<Item>) {
-    let Rect { x, y, w, h } = image.rect;
-    let Some(degrees) = degrees else {
-        return blit(image, (0.0, 0.0), items);
-    };
-    // The picture is drawn around the middle of its rectangle.
-    let around = Image { rect: Rect::new(-w / 2.0, -h / 2.0, w, h), ..*image };
-    turn(&around, degrees.into(), (x + w / 2.0, y + h / 2.0), items);
-}
-
-/// A picture turned around the origin and then moved to (tx, ty).
-pub(super) fn turn(image: &Image, degrees: f64, (tx, ty): (f64, f64), items: &mut Vec<Item>) {
-    let (s, c) = if degrees == 90.0 || degrees == -270.0 {
-        (1.0, 0.0)
-    } else if degrees == 270.0 || degrees == -90.0 {
-        (-1.0, 0.0)
-    } else if degrees == 180.0 {
-        (0.0, -1.0)
-    } else {
-        // The factor of Qt, pi / 180 rounded.
-        libm::sincos(0.017_453_292_519_943_295 * degrees)
-    };
-    if s.abs() > 1e-12 {
-        bands(image, (s, c), (tx, ty), items);
-    } else if (c - 1.0).abs() > 1e-12 {
+impl Builder {
+    /// Sections 5 to 7: which of the three ways applies.
+    pub(super) fn image(&mut self, image: &Image, degrees: Option<f32>, items: &mut Vec<Item>) {
         let Rect { x, y, w, h } = image.rect;
-        let across = (c * x + tx, c * (x + w) + tx);
-        let down = (c * y + ty, c * (y + h) + ty);
-        scaled(image, across, down, items);
-    } else {
-        blit(image, (tx, ty), items);
+        let Some(degrees) = degrees else {
+            return self.blit(image, (0.0, 0.0), items);
+        };
+        // The picture is drawn around the middle of its rectangle.
+        let around = Image { rect: Rect::new(-w / 2.0, -h / 2.0, w, h), ..*image };
+        self.turn(&around, degrees.into(), (x + w / 2.0, y + h / 2.0), items);
     }
-}
 
-/// A picture parallel to the axes, moved by (tx, ty).
-fn blit(image: &Image, (tx, ty): (f64, f64), items: &mut Vec<Item>) {
-    let Rect { x, y, w, h } = image.rect;
-    let (width, height) = (image.texture.width, image.texture.height);
-    if w == f64::from(width) && h == f64::from(height) {
-        unscaled(image, (x + tx, y + ty), items);
-    } else {
-        let across = (x + tx, (x + w) + tx);
-        let down = (y + ty, (y + h) + ty);
-        scaled(image, across, down, items);
+    /// A picture turned around the origin and then moved to (tx, ty).
+    pub(super) fn turn(
+        &mut self,
+        image: &Image,
+        degrees: f64,
+        (tx, ty): (f64, f64),
+        items: &mut Vec<Item>,
+    ) {
+        let (s, c) = if degrees == 90.0 || degrees == -270.0 {
+            (1.0, 0.0)
+        } else if degrees == 270.0 || degrees == -90.0 {
+            (-1.0, 0.0)
+        } else if degrees == 180.0 {
+            (0.0, -1.0)
+        } else {
+            // The factor of Qt, pi / 180 rounded.
+            libm::sincos(0.017_453_292_519_943_295 * degrees)
+        };
+        if s.abs() > 1e-12 {
+            bands(image, (s, c), (tx, ty), self.side, items);
+        } else if (c - 1.0).abs() > 1e-12 {
+            let Rect { x, y, w, h } = image.rect;
+            let across = (c * x + tx, c * (x + w) + tx);
+            let down = (c * y + ty, c * (y + h) + ty);
+            self.scaled(image, across, down, items);
+        } else {
+            self.blit(image, (tx, ty), items);
+        }
+    }
+
+    /// A picture parallel to the axes, moved by (tx, ty).
+    fn blit(&mut self, image: &Image, (tx, ty): (f64, f64), items: &mut Vec<Item>) {
+        let Rect { x, y, w, h } = image.rect;
+        let (width, height) = (image.texture.width, image.texture.height);
+        if w == f64::from(width) && h == f64::from(height) {
+            unscaled(image, (x + tx, y + ty), self.side, items);
+        } else {
+            let across = (x + tx, (x + w) + tx);
+            let down = (y + ty, (y + h) + ty);
+            self.scaled(image, across, down, items);
+        }
+    }
+
+    fn scaled(
+        &mut self,
+        image: &Image,
+        across: (f64, f64),
+        down: (f64, f64),
+        items: &mut Vec<Item>,
+    ) {
+        let Texture { width, height, background, .. } = image.texture;
+        let exact = background || image.opacity < 255;
+        let span = |(p, q), texels| Span { p, q, texels, exact };
+        let Some(x) = self.axis(span(across, width)) else { return };
+        let Some(y) = self.axis(span(down, height)) else { return };
+        items.push(Item {
+            y0: y.first,
+            y1: y.end,
+            xl: x.first << 16,
+            xr: x.end << 16,
+            u0: x.base,
+            v0: y.base,
+            dudx: x.step,
+            dvdy: y.step,
+            ..image.item()
+        });
+    }
+
+    fn axis(&mut self, span: Span) -> Option<Axis> {
+        let hash = (span.p.to_bits() ^ span.q.to_bits().rotate_left(32) ^ u64::from(span.texels))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let entry = &mut self.spans[hash as usize >> (usize::BITS - SPANS.ilog2())];
+        if entry.0 != span {
+            *entry = (span, axis(span, self.side));
+        }
+        entry.1
     }
 }
 
 /// Section 6.
-fn unscaled(image: &Image, (x, y): (f64, f64), items: &mut Vec<Item>) {
-    let side = image.side;
+fn unscaled(image: &Image, (x, y): (f64, f64), side: i32, items: &mut Vec<Item>) {
     if x > f64::from(side - 1) || y > f64::from(side - 1) {
         return;
     }
@@ -228,7 +302,18 @@ fn unscaled(image: &Image, (x, y): (f64, f64), items: &mut Vec<Item>) {
     }
 }
 
-/// One axis of a scaled picture: which pixels, and which texels they show.
+/// One side of a scaled picture: `texels` texels go from `p` to `q`, backward if `q` is less.
+#[derive(Clone, Copy, PartialEq)]
+struct Span {
+    p: f64,
+    q: f64,
+    texels: u32,
+    /// Which of the two rules of section 5 applies.
+    exact: bool,
+}
+
+/// Which pixels of a frame a span covers, and which texels they show.
+#[derive(Clone, Copy)]
 struct Axis {
     first: i32,
     end: i32,
@@ -237,9 +322,9 @@ struct Axis {
     step: i32,
 }
 
-/// Section 5. `n` texels go from `p` to `q`, backward if `q` is less.
-fn axis(p: f64, q: f64, n: u32, exact: bool, side: i32) -> Option<Axis> {
-    let n = n as i32;
+/// Section 5.
+fn axis(Span { p, q, texels, exact }: Span, side: i32) -> Option<Axis> {
+    let n = texels as i32;
     let s = q - p;
     let low = if s > 0.0 { p } else { p + s };
     let high = if s > 0.0 { p + s } else { (p + s) + (-s) };
@@ -258,9 +343,9 @@ fn axis(p: f64, q: f64, n: u32, exact: bool, side: i32) -> Option<Axis> {
         (step, d * f64::from(step))
     };
     let mut base = if s > 0.0 {
-        trunc(at.ceil()).wrapping_sub(1)
+        ceil(at).wrapping_sub(1)
     } else {
-        trunc(at.floor()).wrapping_add(1).wrapping_add(n.wrapping_mul(65536))
+        floor(at).wrapping_add(1).wrapping_add(n.wrapping_mul(65536))
     };
     // Rounding may have pushed a sample out of the picture, at either end.
     let outside = |texel: i32| !(0..n).contains(&(texel >> 16));
@@ -275,24 +360,6 @@ fn axis(p: f64, q: f64, n: u32, exact: bool, side: i32) -> Option<Axis> {
     (first < end).then_some(Axis { first, end, base, step })
 }
 
-fn scaled(image: &Image, across: (f64, f64), down: (f64, f64), items: &mut Vec<Item>) {
-    let Texture { width, height, background, .. } = image.texture;
-    let exact = background || image.opacity < 255;
-    let Some(x) = axis(across.0, across.1, width, exact, image.side) else { return };
-    let Some(y) = axis(down.0, down.1, height, exact, image.side) else { return };
-    items.push(Item {
-        y0: y.first,
-        y1: y.end,
-        xl: x.first << 16,
-        xr: x.end << 16,
-        u0: x.base,
-        v0: y.base,
-        dudx: x.step,
-        dvdy: y.step,
-        ..image.item()
-    });
-}
-
 /// A corner of a turned picture: where it is, and its texel.
 #[derive(Clone, Copy)]
 struct Corner {
@@ -303,7 +370,13 @@ struct Corner {
 }
 
 /// Section 7: up to three bands of rows between two straight edges each.
-fn bands(image: &Image, (s, c): (f64, f64), (tx, ty): (f64, f64), items: &mut Vec<Item>) {
+fn bands(
+    image: &Image,
+    (s, c): (f64, f64),
+    (tx, ty): (f64, f64),
+    side: i32,
+    items: &mut Vec<Item>,
+) {
     let Rect { x, y, w, h } = image.rect;
     let (right, bottom) = (x + w, y + h);
     let (iw, ih) = (f64::from(image.texture.width), f64::from(image.texture.height));
@@ -341,7 +414,7 @@ fn bands(image: &Image, (s, c): (f64, f64), (tx, ty): (f64, f64), items: &mut Ve
     let vm = v0.v - vx * v0.x - vy * v0.y;
     let fixed = |v: f64| trunc(v * 65536.0);
     let texel = |along: f64, down: f64, at: f64| {
-        trunc(((0.5 * along + 0.5 * down + at) * 65536.0).ceil()).wrapping_sub(1)
+        ceil((0.5 * along + 0.5 * down + at) * 65536.0).wrapping_sub(1)
     };
     let item = Item {
         u0: texel(ux, uy, um),
@@ -369,7 +442,7 @@ fn bands(image: &Image, (s, c): (f64, f64), (tx, ty): (f64, f64), items: &mut Ve
         ]
     };
     for (upper, lower, left, right) in rows {
-        let (y0, y1) = (rnd(upper).max(0), rnd(lower).min(image.side));
+        let (y0, y1) = (rnd(upper).max(0), rnd(lower).min(side));
         if y0 >= y1 {
             continue;
         }

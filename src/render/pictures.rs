@@ -2,9 +2,9 @@
 
 use gslab_envs::{
     draw::Picture,
-    procgen::{game::Facts, games},
+    procgen::{camera::VIEW, game::Facts, games},
 };
-use image::{ImageReader, RgbaImage, imageops};
+use image::{ImageReader, Rgba, RgbaImage, imageops};
 use serde::Deserialize;
 use std::{
     collections::{HashMap, VecDeque},
@@ -70,8 +70,13 @@ struct Atlas {
 }
 
 impl Pictures {
-    /// Our own art of an environment; an environment without pictures has none.
-    pub fn built_in(environment: &str) -> Self {
+    /// Our own art of an environment, for frames of `size * size` pixels; an environment without
+    /// pictures has none.
+    ///
+    /// At the size of an observation pictures have half their texels in each direction: most are
+    /// smaller than that still, the fewer are skipped the better they can be read, and the memory
+    /// of many worlds' backgrounds is what drawing waits for.
+    pub fn built_in(environment: &str, size: u32) -> Self {
         static ART: LazyLock<(Atlas, RgbaImage, RgbaImage)> = LazyLock::new(|| {
             let atlas = serde_json::from_str(ATLAS).expect("the packer writes valid JSON");
             let image = |bytes| {
@@ -84,7 +89,8 @@ impl Pictures {
         let Some(facts) = facts(environment) else { return Self::default() };
         let (atlas, sprites, backgrounds) = &*ART;
         let cut = |image: &RgbaImage, (x, y, w, h): Place| {
-            imageops::crop_imm(image, x, y, w, h).to_image()
+            let picture = imageops::crop_imm(image, x, y, w, h).to_image();
+            if size > VIEW { picture } else { halved(&picture) }
         };
         let sprite = |name: &str, _| {
             let own = atlas.sprites.get(&format!("{}/{name}", facts.name));
@@ -100,14 +106,14 @@ impl Pictures {
     }
 
     /// The original's images of an environment, out of a copy of the folder `procgen/data/assets`
-    /// of the package `procgen` 0.10.7. An environment that is not of Procgen has its own.
+    /// of the package `procgen` 0.10.7. An environment that is not of Procgen has none.
     ///
     /// # Errors
     /// Names the first file that is missing, no image, or of another size.
     pub fn original(environment: &str, folder: &Path) -> Result<Self, PictureError> {
         static FILES: LazyLock<HashMap<String, toml::Table>> =
             LazyLock::new(|| toml::from_str(ORIGINALS).expect("the table of files is valid"));
-        let Some(facts) = facts(environment) else { return Ok(Self::built_in(environment)) };
+        let Some(facts) = facts(environment) else { return Ok(Self::default()) };
         if !folder.is_dir() {
             return Err(PictureError::Folder(folder.into()));
         }
@@ -206,6 +212,23 @@ impl Pictures {
         };
         self.textures[index as usize]
     }
+}
+
+/// Each texel the mean of four, colours weighted by their opacity.
+fn halved(image: &RgbaImage) -> RgbaImage {
+    let (width, height) = image.dimensions();
+    RgbaImage::from_fn(width.div_ceil(2), height.div_ceil(2), |x, y| {
+        let four = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| {
+            let (x, y) = ((2 * x + dx).min(width - 1), (2 * y + dy).min(height - 1));
+            image.get_pixel(x, y).0.map(u32::from)
+        });
+        let opacity: u32 = four.iter().map(|texel| texel[3]).sum();
+        let colour = |c: usize| {
+            let sum: u32 = four.iter().map(|texel| texel[c] * texel[3]).sum();
+            (sum + opacity / 2).checked_div(opacity).unwrap_or(0) as u8
+        };
+        Rgba([colour(0), colour(1), colour(2), ((opacity + 2) / 4) as u8])
+    })
 }
 
 /// The original's images of whatever Procgen game is asked for.
