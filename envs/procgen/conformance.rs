@@ -58,14 +58,14 @@ impl std::fmt::Display for FieldDifference {
 
 /// Paints the observation of a world, `64 * 64` pixels of red, green and blue, and returns its
 /// CRC-32.
-pub type Painter<'a> = dyn FnMut(&dyn Original) -> Result<u32, PainterError> + 'a;
-pub type PainterError = Box<dyn std::error::Error + Send + Sync>;
+pub type FrameChecksum<'a> = dyn FnMut(&dyn Original) -> Result<u32, FrameError> + 'a;
+pub type FrameError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Replays a recording and compares every record and every state in it; observations only if
-/// there is a painter, who must have the original's images.
+/// there is a checksum, which must be of the original's images.
 pub fn replay(
     input: impl BufRead,
-    mut painter: Option<&mut Painter<'_>>,
+    mut checksum: Option<&mut FrameChecksum<'_>>,
 ) -> Result<Report, RecordingError> {
     let mut recording = Recording::open(input)?;
     let header = &recording.header;
@@ -100,10 +100,10 @@ pub fn replay(
             world.act(theirs.action.into());
         }
         let theirs =
-            Record { observation: theirs.observation.filter(|_| painter.is_some()), ..theirs };
+            Record { observation: theirs.observation.filter(|_| checksum.is_some()), ..theirs };
         let mut ours = observe(&mut *world, &theirs, &mut scratch);
-        if let (Some(painter), Some(_)) = (&mut painter, theirs.observation) {
-            ours.observation = Some(painter(&*world).map_err(RecordingError::Painter)?);
+        if let (Some(checksum), Some(_)) = (&mut checksum, theirs.observation) {
+            ours.observation = Some(checksum(&*world).map_err(RecordingError::Frame)?);
             report.frames += 1;
         }
         report.episodes += u32::from(ours.first);

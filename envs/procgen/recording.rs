@@ -5,7 +5,7 @@
 //! whole states of some of the records. Numbers are little endian.
 
 use super::{
-    conformance::PainterError,
+    conformance::FrameError,
     layout::Value,
     options::{Mode, Options},
     state::Checksums,
@@ -61,7 +61,7 @@ pub enum RecordingError {
     #[error("it has records of {size} bytes with the fields {fields:?}, which are unknown")]
     Record { size: usize, fields: Vec<String> },
     #[error("its frames cannot be painted: {0}")]
-    Painter(PainterError),
+    Frame(FrameError),
     #[error("it is of an unknown game, {0:?}")]
     UnknownGame(String),
     #[error("it uses generated assets, which are not supported")]

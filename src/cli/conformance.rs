@@ -10,7 +10,7 @@ use crate::{
 use clap::{Args, ValueEnum};
 use gslab_envs::procgen::{
     camera::VIEW,
-    conformance::{Difference, Painter, Report, replay},
+    conformance::{Difference, FrameChecksum, Report, replay},
     world::Original,
 };
 use indicatif::HumanCount;
@@ -98,9 +98,9 @@ impl Conformance {
                         Ok(crc32fast::hash(&pixels))
                     }
                 });
-                let painter = paint.as_mut().map(|paint| paint as &mut Painter<'_>);
+                let checksum = paint.as_mut().map(|paint| paint as &mut FrameChecksum<'_>);
                 let report = File::open(path).map_err(|e| e.to_string()).and_then(|file| {
-                    replay(BufReader::new(file), painter).map_err(|e| e.to_string())
+                    replay(BufReader::new(file), checksum).map_err(|e| e.to_string())
                 });
                 bar.inc(*size);
                 (path, report)
