@@ -43,7 +43,7 @@ fn maze_steps(bencher: Bencher<'_, '_>, environments: usize) {
     let mut ended = Vec::new();
     bencher.counter(ItemsCount::new(environments * STEPS)).bench_local(|| {
         for _ in 0..STEPS {
-            pool.step(Actions::Continuous(&actions), &mut ended);
+            pool.step(Actions::Continuous(&actions), &mut ended).expect("two numbers a world");
         }
         ended.clear();
     });

@@ -29,7 +29,33 @@ pub enum Actions<'a> {
     Discrete(&'a [u32]),
 }
 
+/// Actions that a batch of worlds cannot take.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum ActionError {
+    #[error("the actions are of another kind than the action space, {0:?}")]
+    Kind(ActionSpace),
+    #[error("{found} numbers of actions were given; {expected} are needed")]
+    Count { found: usize, expected: usize },
+    #[error("action {action} of world {world} must be from 0 to {}", .n - 1)]
+    Range { world: usize, action: u32, n: u32 },
+}
+
 impl<'a> Actions<'a> {
+    /// Whether `worlds` worlds can take the actions. Real numbers may be any: worlds clip them.
+    pub fn validate(&self, space: ActionSpace, worlds: usize) -> Result<(), ActionError> {
+        let (found, expected) = match (self, space) {
+            (Self::Continuous(a), ActionSpace::Continuous { dim }) => (a.len(), worlds * dim),
+            (Self::Discrete(a), ActionSpace::Discrete { n }) => {
+                if let Some(world) = a.iter().position(|&action| action >= n) {
+                    return Err(ActionError::Range { world, action: a[world], n });
+                }
+                (a.len(), worlds)
+            }
+            _ => return Err(ActionError::Kind(space)),
+        };
+        if found == expected { Ok(()) } else { Err(ActionError::Count { found, expected }) }
+    }
+
     /// The actions of the worlds `first .. first + n`.
     pub fn range(&self, space: ActionSpace, first: usize, n: usize) -> Actions<'a> {
         match (*self, space) {
@@ -78,7 +104,8 @@ pub trait Batch: Send {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// Steps every world once, starting the next episode where one ends.
+    /// Steps every world once, starting the next episode where one ends. Panics at actions that
+    /// [`Actions::validate`] refuses.
     fn step(&mut self, actions: Actions<'_>, out: StepOut<'_>, ended: &mut Vec<Episode>);
     /// Writes the current observations, `[n, observation]`.
     fn sense(&self, observations: &mut [f32]);
@@ -202,5 +229,27 @@ impl<E: Env> Batch for Worlds<E> {
         }
         self.slots = slots;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_that_do_not_fit_are_refused() {
+        let keys = ActionSpace::Discrete { n: 15 };
+        let refused = |actions: Actions<'_>, space| actions.validate(space, 2).unwrap_err();
+        assert_eq!(Actions::Discrete(&[0, 14]).validate(keys, 2), Ok(()));
+        let range = ActionError::Range { world: 1, action: 15, n: 15 };
+        assert_eq!(refused(Actions::Discrete(&[0, 15]), keys), range);
+        assert_eq!(range.to_string(), "action 15 of world 1 must be from 0 to 14");
+        let count = ActionError::Count { found: 3, expected: 2 };
+        assert_eq!(refused(Actions::Discrete(&[0; 3]), keys), count);
+        assert_eq!(refused(Actions::Continuous(&[0.0; 2]), keys), ActionError::Kind(keys));
+        let plane = ActionSpace::Continuous { dim: 2 };
+        assert_eq!(Actions::Continuous(&[0.0; 4]).validate(plane, 2), Ok(()));
+        let count = ActionError::Count { found: 5, expected: 4 };
+        assert_eq!(refused(Actions::Continuous(&[0.0; 5]), plane), count);
     }
 }

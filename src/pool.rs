@@ -5,7 +5,7 @@
 
 use gslab_envs::{
     End, Spec,
-    batch::{Actions, Batch, Episode, SnapshotError, StepOut},
+    batch::{ActionError, Actions, Batch, Episode, SnapshotError, StepOut},
     levels::LevelSet,
     registry::Family,
 };
@@ -77,7 +77,16 @@ impl Pool {
     }
 
     /// Steps every environment once and appends the episodes that ended, by environment.
-    pub fn step(&mut self, actions: Actions<'_>, ended: &mut Vec<Episode>) {
+    ///
+    /// # Errors
+    /// The actions are of another kind or number than the environments take, or out of range;
+    /// then none was stepped.
+    pub fn step(
+        &mut self,
+        actions: Actions<'_>,
+        ended: &mut Vec<Episode>,
+    ) -> Result<(), ActionError> {
+        actions.validate(self.spec.action, self.len())?;
         let width = self.spec.observation;
         let action_space = self.spec.action;
         let work = self
@@ -95,6 +104,7 @@ impl Pool {
         for shard in &mut self.shards {
             ended.append(&mut shard.ended);
         }
+        Ok(())
     }
 
     /// What to act on next, `[n, observation]`.

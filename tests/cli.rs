@@ -434,7 +434,14 @@ fn modes_and_levels_that_a_game_lacks_are_refused() {
         "bench envs --no-draw heist ninja --mode memory",
         "error: --mode memory: ninja has easy, hard or exploration",
     );
-    misused("bench envs heist", "error: the following required arguments were not provided:");
+    misused(
+        "bench envs heist --no-draw --procgen-assets .",
+        "error: the argument '--no-draw' cannot be used with '--procgen-assets <DIR>'",
+    );
+    refused(
+        "bench envs heist --procgen-assets nowhere",
+        "error: nowhere: no such folder; it must be `procgen/data/assets` of the package procgen 0.10.7",
+    );
     for range in ["5..5", "6..5", "-1..5", "0..2147483648", "7"] {
         refused(
             &format!("levels audit maze --test={range}"),
@@ -462,7 +469,8 @@ fn conformance_tells_what_was_replayed() {
     let ended = Place::new().gslab(&format!("conformance procgen {}/leaper", recordings())).well();
     let lines: Vec<_> = ended.stdout.lines().collect();
     assert!(lines[0].starts_with("leaper     easy "), "{}", lines[0]);
-    assert!(lines.last().unwrap().ends_with("equal: no difference"), "{}", ended.stdout);
+    let last = lines.last().unwrap();
+    assert!(last.ends_with("equal, 0 frames compared: no difference"), "{}", ended.stdout);
 }
 
 #[test]
@@ -484,7 +492,7 @@ fn conformance_refuses_what_is_no_recording() {
 fn audits_replace_repeated_test_levels() {
     let place = Place::new();
     let ended = place.gslab(
-        "levels audit maze --mode easy --training 0..100 --test 100..200 --replace new.json \
+        "levels audit maze --mode easy --training 0..100 --test 100..200 --replace new.toml \
          --json audit.json --quiet",
     );
     ended.well();
@@ -493,8 +501,14 @@ fn audits_replace_repeated_test_levels() {
     };
     let repeats = &read("audit.json")["same_world"];
     assert!(repeats["test_in_training"].as_u64().unwrap() > 0, "{repeats}");
-    let levels = read("new.json")["levels"].clone();
-    let levels: Vec<u64> = levels.as_array().unwrap().iter().map(|l| l.as_u64().unwrap()).collect();
-    assert_eq!(levels.len(), 100);
-    assert!(levels.iter().any(|&level| level >= 200) && levels.iter().all(|&level| level >= 100));
+    let new: toml::Table = fs::read_to_string(place.path("new.toml")).unwrap().parse().unwrap();
+    let levels = &new["env"]["levels"];
+    let seeds: Vec<i64> =
+        levels.as_array().unwrap().iter().map(|level| level.as_integer().unwrap()).collect();
+    assert_eq!(seeds.len(), 100);
+    assert!(seeds.iter().any(|&seed| seed >= 200) && seeds.iter().all(|&seed| seed >= 100));
+    // The list is an option of the environment.
+    place
+        .gslab(&format!("check procgen:maze --set env.mode=\"easy\" --set env.levels={levels}"))
+        .well();
 }

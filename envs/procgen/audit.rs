@@ -7,11 +7,6 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-/// Seeds of the levels to train on, the last exclusive.
-pub const TRAINING_LEVELS: (i32, i32) = (1_000, 2_024);
-/// Seeds of the levels to test on, the last exclusive.
-pub const TEST_LEVELS: (i32, i32) = (100_000, 101_000);
-
 /// What tells the first state of a level from others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint {

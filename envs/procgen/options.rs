@@ -1,7 +1,7 @@
 //! The options of the family, the same for every game.
 
 use super::game::Facts;
-use crate::OptionError;
+use crate::{Level, OptionError};
 use serde::{Deserialize, Serialize};
 
 /// Which distribution of levels a game draws from.
@@ -35,12 +35,42 @@ impl Mode {
     }
 }
 
-/// Settings of a Procgen game, with the names and defaults of the original.
+/// Seeds of the levels to train on, the second exclusive.
+pub const TRAINING_LEVELS: (i32, i32) = (1000, 2024);
+/// Seeds of the levels to test on, the second exclusive.
+pub const TEST_LEVELS: (i32, i32) = (100_000, 101_000);
+
+/// Which levels there are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "must be range, training, test, or a list of seeds from 0 on")]
+pub enum Levels {
+    Named(LevelRange),
+    /// The level of each variation.
+    Seeds(Vec<i32>),
+}
+
+/// Levels whose seeds follow one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LevelRange {
+    /// As `num_levels` and `start_level` say.
+    Range,
+    /// [`TRAINING_LEVELS`].
+    Training,
+    /// [`TEST_LEVELS`].
+    Test,
+}
+
+/// Settings of a Procgen game, with the names and defaults of the original; `levels` is ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// easy, hard, extreme, memory or exploration; not every game has every mode.
     pub mode: Mode,
+    /// Which levels there are, one a variation: `range` for those of `num_levels` and
+    /// `start_level`, `training` (1000 to 2023), `test` (100000 to 100999), or a list of seeds.
+    /// Ignored in exploration mode.
+    pub levels: Levels,
     /// Number of levels, which are the variations of the environment; 0 for no limit, which makes
     /// one variation of all levels. Ignored in exploration mode.
     pub num_levels: i32,
@@ -64,6 +94,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             mode: Mode::Hard,
+            levels: Levels::Named(LevelRange::Range),
             num_levels: 0,
             start_level: 0,
             use_sequential_levels: false,
@@ -94,18 +125,72 @@ impl Options {
             let allowed = "such that start_level + num_levels is at most 2147483647";
             return error("start_level", self.start_level.to_string(), allowed);
         }
+        if let Levels::Seeds(seeds) = &self.levels {
+            let allowed = "a list of seeds from 0 on, with one at least";
+            match seeds.iter().find(|&&seed| !(0..i32::MAX).contains(&seed)) {
+                Some(seed) => return error("levels", seed.to_string(), allowed),
+                None if seeds.is_empty() => return error("levels", "[]".into(), allowed),
+                None => {}
+            }
+        }
         Ok(())
     }
 
-    /// The seeds of levels, the second exclusive.
-    pub(super) fn level_seeds(&self, facts: &Facts) -> (i32, i32) {
-        match (self.mode, facts.exploration) {
-            (Mode::Exploration, Some(seed)) => (seed, seed + 1),
-            _ if self.num_levels == 0 => (0, i32::MAX),
-            _ => (self.start_level, self.start_level + self.num_levels),
+    /// The range of the seeds of levels, the second exclusive; a list has none.
+    pub(super) fn level_range(&self, facts: &Facts) -> Option<(i32, i32)> {
+        match (self.mode, facts.exploration, &self.levels) {
+            (Mode::Exploration, Some(seed), _) => Some((seed, seed + 1)),
+            (_, _, Levels::Seeds(_)) => None,
+            (_, _, Levels::Named(LevelRange::Training)) => Some(TRAINING_LEVELS),
+            (_, _, Levels::Named(LevelRange::Test)) => Some(TEST_LEVELS),
+            _ if self.num_levels == 0 => Some(UNLIMITED),
+            _ => Some((self.start_level, self.start_level + self.num_levels)),
+        }
+    }
+
+    /// What a world of the original is made with; number `index` of those seeded together.
+    pub(super) fn original_settings(
+        &self,
+        facts: &Facts,
+        index: u32,
+    ) -> Result<Settings, OptionError> {
+        self.validate(facts)?;
+        let range = self.level_range(facts).ok_or_else(|| OptionError {
+            key: "levels",
+            value: "a list".into(),
+            allowed: "a range: the original draws levels from one",
+        })?;
+        Ok(Settings::new(self, range, index))
+    }
+
+    /// Number of variations.
+    pub(super) fn variations(&self, facts: &Facts) -> u32 {
+        match (self.level_range(facts), &self.levels) {
+            (Some(UNLIMITED), _) => 1,
+            (Some((low, high)), _) => (high - low) as u32,
+            (None, Levels::Seeds(seeds)) => seeds.len() as u32,
+            (None, Levels::Named(_)) => 0,
+        }
+    }
+
+    /// The seed of a level.
+    pub(super) fn level_seed(&self, facts: &Facts, level: Level) -> i32 {
+        match (self.level_range(facts), &self.levels) {
+            (Some(UNLIMITED), _) => (level.seed % i32::MAX as u64) as i32,
+            (None, Levels::Seeds(seeds)) => {
+                let last = seeds.len() - 1;
+                seeds[(level.variation as usize).min(last)]
+            }
+            (range, _) => {
+                let (low, high) = range.unwrap_or(UNLIMITED);
+                low.saturating_add_unsigned(level.variation).min(high - 1)
+            }
         }
     }
 }
+
+/// All seeds there are.
+const UNLIMITED: (i32, i32) = (0, i32::MAX);
 
 /// What a world keeps of its options. Games may change `center_agent`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,10 +212,10 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub(super) fn new(options: &Options, facts: &Facts, index: u32) -> Self {
+    pub(super) fn new(options: &Options, level_seeds: (i32, i32), index: u32) -> Self {
         Self {
             mode: if options.mode == Mode::Exploration { Mode::Hard } else { options.mode },
-            level_seeds: options.level_seeds(facts),
+            level_seeds,
             use_sequential_levels: options.use_sequential_levels,
             center_agent: options.center_agent,
             use_backgrounds: options.use_backgrounds,

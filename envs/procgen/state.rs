@@ -74,7 +74,7 @@ impl<G: Game> World<G> {
     }
 
     fn read(bytes: &[u8], form: RngForm) -> Result<Self, StateError> {
-        let mut world = Self::unborn(Settings::new(&Options::default(), G::FACTS, 0));
+        let mut world = Self::unborn(Settings::new(&Options::default(), (0, i32::MAX), 0));
         let mut reader = Reader::new(bytes, form);
         world.layout(&mut reader);
         reader.finish()?;

@@ -49,8 +49,7 @@ impl<G: Game> World<G> {
     /// World number `index` of those that the original makes with a `rand_seed`, in its first
     /// level.
     pub fn original(options: &Options, rand_seed: i32, index: u32) -> Result<Self, OptionError> {
-        options.validate(G::FACTS)?;
-        let settings = Settings::new(options, G::FACTS, index);
+        let settings = options.original_settings(G::FACTS, index)?;
         Ok(Self::start(settings, level_rng(rand_seed, index)))
     }
 
@@ -160,12 +159,10 @@ impl<G: Game> Env for World<G> {
     /// agent's place as a share of the world, its velocity in cells a step, and the share of the
     /// time limit that is over.
     fn spec(options: &Options) -> Spec {
-        let (low, high) = options.level_seeds(G::FACTS);
-        let unlimited = (low, high) == (0, i32::MAX);
         Spec {
             observation: 5,
             action: ActionSpace::Discrete { n: ACTIONS },
-            variations: if unlimited { 1 } else { (high - low) as u32 },
+            variations: options.variations(G::FACTS),
             // Levels that follow one another have a time limit each, and no end in sight.
             horizon: match options.use_sequential_levels {
                 true => u32::MAX,
@@ -179,13 +176,8 @@ impl<G: Game> Env for World<G> {
     /// limit to the levels, the seed of the level in `0..2147483647` follows from `level.seed`.
     fn reset(options: &Options, level: Level) -> Self {
         static LEVEL_RNG: LazyLock<Mt19937> = LazyLock::new(|| level_rng(0, 0));
-        let (low, high) = options.level_seeds(G::FACTS);
-        let seed = match (low, high) {
-            (0, i32::MAX) => (level.seed % i32::MAX as u64) as i32,
-            _ => low.saturating_add_unsigned(level.variation).min(high - 1),
-        };
-        let settings =
-            Settings { level_seeds: (seed, seed + 1), ..Settings::new(options, G::FACTS, 0) };
+        let seed = options.level_seed(G::FACTS, level);
+        let settings = Settings::new(options, (seed, seed + 1), 0);
         Self::start(settings, LEVEL_RNG.clone())
     }
 

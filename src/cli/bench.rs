@@ -12,9 +12,9 @@ use cpu_time::ThreadTime;
 use gslab_envs::{
     procgen::{
         Options,
-        audit::TRAINING_LEVELS,
         camera::VIEW,
         games::{Entry, GAMES},
+        options::{LevelRange, Levels},
         world::{ACTIONS, Original},
     },
     rng::Stream,
@@ -105,9 +105,8 @@ impl Envs {
         };
         let modes = games.iter().map(|game| procgen_mode(game, &self.mode));
         let mode = modes.collect::<Result<Vec<_>>>()?[0];
-        let (first, end) = TRAINING_LEVELS;
-        let options =
-            Options { mode, num_levels: end - first, start_level: first, ..Options::default() };
+        let levels = Levels::Named(LevelRange::Training);
+        let options = Options { mode, levels, ..Options::default() };
 
         let progress = Progress::new(self.output.quiet);
         let bar = progress.work("bench", games.len() as u64);

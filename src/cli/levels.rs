@@ -6,7 +6,8 @@ use crate::{
 use clap::{Args, Subcommand};
 use gslab_envs::procgen::{
     Mode, Options,
-    audit::{self, Fingerprint, Repeats, TEST_LEVELS, TRAINING_LEVELS, without_repeats},
+    audit::{self, Fingerprint, Repeats, without_repeats},
+    options::{TEST_LEVELS, TRAINING_LEVELS},
 };
 use rayon::prelude::*;
 use serde::Serialize;
@@ -40,8 +41,8 @@ struct Audit {
     /// Seeds of the test levels, the last exclusive
     #[arg(long, value_name = "FIRST..END", default_value_t = written(TEST_LEVELS))]
     test: String,
-    /// Write the seeds of as many test levels without repeats to this JSON file: repeated ones
-    /// are replaced by the next seeds that give a new world
+    /// Write as many test levels without repeats to this TOML file, as settings of the game:
+    /// repeated ones are replaced by the next seeds that give a new world
     #[arg(long, value_name = "FILE")]
     replace: Option<PathBuf>,
     /// Worker threads [default: one for each core]
@@ -61,9 +62,15 @@ struct Audited {
     same_look: Repeats,
 }
 
+/// Settings with which a run has these levels.
 #[derive(Serialize)]
 struct TestLevels {
-    game: &'static str,
+    environment: String,
+    env: LevelOptions,
+}
+
+#[derive(Serialize)]
+struct LevelOptions {
     mode: String,
     levels: Vec<i32>,
 }
@@ -128,8 +135,11 @@ impl Audit {
                             test.len()
                         ))
                     })?;
-            let levels = TestLevels { game: game.facts.name, mode: self.mode, levels };
-            let text = serde_json::to_string(&levels).expect("plain data always serialises");
+            let settings = TestLevels {
+                environment: format!("procgen:{}", game.facts.name),
+                env: LevelOptions { mode: self.mode, levels },
+            };
+            let text = toml::to_string(&settings).expect("plain data always serialises");
             write_atomic(path, text.as_bytes())?;
             self.output.say(&format!("test levels without repeats: {}", path.display()));
         }

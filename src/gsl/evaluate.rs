@@ -127,7 +127,8 @@ fn play(
             Acting::Mean => actions.copy_from_slice(&mean),
             Acting::Sampled => sample(&mean, &log_std, noise, t, &mut actions, &mut log_densities),
         }
-        pool.step(Actions::Continuous(&actions), &mut ended);
+        pool.step(Actions::Continuous(&actions), &mut ended)
+            .expect("the policy has the shape of the actions");
         for episode in ended.drain(..) {
             if !std::mem::replace(&mut done[episode.environment as usize], true) {
                 played.push(episode);

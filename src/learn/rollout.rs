@@ -68,7 +68,8 @@ pub fn collect(
         let actions = &mut rollout.actions[t * n * dim..(t + 1) * n * dim];
         let log_densities = &mut rollout.log_densities[t * n..(t + 1) * n];
         sample(&mean, &log_std, noise, first_step + t as u64, actions, log_densities);
-        pool.step(Actions::Continuous(actions), &mut rollout.episodes);
+        pool.step(Actions::Continuous(actions), &mut rollout.episodes)
+            .expect("the policy has the shape of the actions");
         rollout.rewards.extend_from_slice(pool.rewards());
         rollout.ends.extend_from_slice(pool.ends());
         for (i, end) in pool.ends().iter().enumerate() {

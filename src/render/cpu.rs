@@ -260,7 +260,8 @@ mod tests {
     #[test]
     fn bytes_are_red_green_blue_at_any_width() {
         for size in [1_u32, 3, 5, 8, 64] {
-            let pixels: Vec<u32> = (0..size * size).map(|i| 0xff00_0000 | i * 0x01_0203).collect();
+            let pixels: Vec<u32> =
+                (0..size * size).map(|i| 0xff00_0000 | (i * 0x01_0203)).collect();
             let mut frame = vec![0; pixels.len() * 3];
             write_rgb(&pixels, &Region::all(size), &mut frame);
             let bytes = |p: &u32| [(p >> 16) as u8, (p >> 8) as u8, *p as u8];

@@ -512,6 +512,7 @@ fn line(from: (i32, i32), to: (i32, i32), colour: Colour, side: i32, items: &mut
     let slope = if along == 0 { 0 } else { (across.abs() << 16) / along };
     let start = (a.1 << 16) + if across > 0 { (slope + 1) / 2 } else { 0 };
     let pixel = |i: i32| turned((a.0 + i, start.wrapping_add(i * slope * across.signum()) >> 16));
+    let before = items.len();
     let mut drawn = 0;
     while drawn <= along {
         let (x, y) = pixel(drawn);
@@ -520,5 +521,9 @@ fn line(from: (i32, i32), to: (i32, i32), colour: Colour, side: i32, items: &mut
             fill_pixels((x.max(0), (x + in_row).min(side)), (y, y + 1), colour, items);
         }
         drawn += in_row;
+    }
+    if !steep && across < 0 {
+        // From the top down, as all items.
+        items[before..].reverse();
     }
 }

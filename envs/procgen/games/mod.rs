@@ -36,8 +36,7 @@ impl Entry {
         rand_seed: i32,
         index: u32,
     ) -> Result<Box<dyn Original>, OptionError> {
-        options.validate(self.facts)?;
-        let settings = Settings { debug_mode, ..Settings::new(options, self.facts, index) };
+        let settings = Settings { debug_mode, ..options.original_settings(self.facts, index)? };
         Ok((self.start)(settings, level_rng(rand_seed, index)))
     }
 

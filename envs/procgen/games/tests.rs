@@ -1,8 +1,13 @@
-use super::GAMES;
+use super::{GAMES, bigfish::Bigfish};
 use crate::{
+    Env, Level,
     check::Finding,
-    procgen::{Mode, Options},
+    procgen::{
+        Mode, Options, World,
+        options::{LevelRange, Levels},
+    },
     registry,
+    rng::Stream,
 };
 
 const MODES: [Mode; 5] = [Mode::Easy, Mode::Hard, Mode::Extreme, Mode::Memory, Mode::Exploration];
@@ -47,4 +52,71 @@ fn options_that_make_no_sense_are_refused() {
     let range = Options { num_levels: 10, start_level: i32::MAX - 9, ..default.clone() };
     assert!(refused(range).contains("2147483647"));
     assert_eq!(refused(Options { start_level: i32::MAX - 10, num_levels: 10, ..default }), "");
+}
+
+#[test]
+fn levels_are_those_that_the_option_names() {
+    let seed_of = |levels: Levels, variation: u32| {
+        let options = Options { levels, ..Options::default() };
+        let level = Level { variation, seed: 3 };
+        let world = World::<Bigfish>::reset(&options, level);
+        (World::<Bigfish>::spec(&options).variations, world.engine().current_level_seed)
+    };
+    let named = Levels::Named;
+    assert_eq!(seed_of(named(LevelRange::Range), 0), (1, 3));
+    assert_eq!(seed_of(named(LevelRange::Training), 1023), (1024, 2023));
+    assert_eq!(seed_of(named(LevelRange::Test), 999), (1000, 100_999));
+    assert_eq!(seed_of(Levels::Seeds(vec![7, 5, 6]), 1), (3, 5));
+
+    let bigfish = registry::find("procgen:bigfish").unwrap();
+    let built = |levels: &str| {
+        let built = bigfish.build(&format!("levels = {levels}").parse().unwrap());
+        built.map(|family| family.spec().variations).map_err(|error| error.to_string())
+    };
+    assert_eq!(built("'test'"), Ok(1000));
+    assert_eq!(built("[4, 4]"), Ok(2));
+    for wrong in ["[]", "[-1]", "[2147483647]", "[2147483648]", "'all'", "0.5"] {
+        assert!(built(wrong).unwrap_err().contains("list of seeds"), "{wrong}");
+    }
+}
+
+/// No option and no action makes a game panic, whatever its picture's size.
+#[test]
+fn nothing_panics() {
+    for (g, game) in GAMES.iter().enumerate() {
+        let noise = Stream::new(g as u64, "fuzz");
+        for (m, mode) in MODES.into_iter().filter(|&mode| game.facts.has(mode)).enumerate() {
+            for round in 0..6 {
+                let mut at = 0;
+                let mut below = |n: u32| {
+                    at += 1;
+                    noise.below(m as u32 * 6 + round, at, n)
+                };
+                let options = Options {
+                    mode,
+                    levels: Levels::Named(LevelRange::Range),
+                    num_levels: [0, 1, 3, i32::MAX][below(4) as usize],
+                    start_level: 0,
+                    use_sequential_levels: below(2) == 0,
+                    center_agent: below(2) == 0,
+                    use_backgrounds: below(2) == 0,
+                    restrict_themes: below(2) == 0,
+                    use_monochrome_assets: below(2) == 0,
+                    paint_vel_info: below(2) == 0,
+                };
+                let mut world = game.original(&options, 0, round as i32, 0).unwrap();
+                let mut calls = Vec::new();
+                for _ in 0..150 {
+                    let wild = [i32::MIN, i32::MAX, -1, 15, 1 << 20];
+                    let action = match below(8) {
+                        0 => wild[below(5) as usize],
+                        _ => below(15) as i32,
+                    };
+                    world.act(action);
+                    calls.clear();
+                    world.draw([1, 64, 513][below(3) as usize], &mut calls);
+                }
+            }
+        }
+    }
 }
