@@ -1,3 +1,6 @@
+#[cfg(feature = "gpu")]
+mod render;
+
 use super::{Output, procgen_game, procgen_mode};
 use crate::{
     error::{Error, Result},
@@ -34,6 +37,9 @@ pub struct Bench {
 enum BenchCommand {
     /// Steps and levels per CPU second of the Procgen games, on one thread
     Envs(Envs),
+    /// Frames of the Procgen games that a GPU draws per second
+    #[cfg(feature = "gpu")]
+    Render(render::Render),
 }
 
 #[derive(Args)]
@@ -72,8 +78,11 @@ struct Speed {
 
 impl Bench {
     pub fn run(self) -> Result<ExitCode> {
-        let BenchCommand::Envs(envs) = self.command;
-        envs.run()
+        match self.command {
+            BenchCommand::Envs(envs) => envs.run(),
+            #[cfg(feature = "gpu")]
+            BenchCommand::Render(render) => render.run(),
+        }
     }
 }
 

@@ -1,0 +1,112 @@
+// Items to pixels: what src/render/cpu.rs does, byte for byte, for all frames of a batch at once.
+// All arithmetic is 32 bit and wraps.
+
+// The fields and constants of src/render/item.rs, which tells what they mean.
+struct Item {
+    y0: i32,
+    y1: i32,
+    xl: i32,
+    xr: i32,
+    dxl: i32,
+    dxr: i32,
+    u0: i32,
+    v0: i32,
+    dudx: i32,
+    dvdx: i32,
+    dudy: i32,
+    dvdy: i32,
+    texel: i32,
+    size: i32,
+    mode: i32,
+    opacity: i32,
+}
+const FILL: i32 = 0;
+const MIRRORED: i32 = 256;
+
+const SIDE: u32 = 64u;
+
+// Nothing but `frames` is written. All are read_write because Burn may place several of them in
+// one buffer, which a dispatch can bind in one way only.
+
+// Pixels 0xAARRGGBB of all pictures, premultiplied.
+@group(0) @binding(0) var<storage, read_write> texels: array<u32>;
+// Of all frames, one after another; in each, what is drawn first comes first.
+@group(0) @binding(1) var<storage, read_write> items: array<Item>;
+// Where the items of each frame end.
+@group(0) @binding(2) var<storage, read_write> ends: array<u32>;
+// Bytes R, G, B, row by row.
+@group(0) @binding(3) var<storage, read_write> frames: array<u32>;
+
+// The bytes 0 and 2 of a times b / 255, rounded as the painter of Procgen does.
+fn scale_pair(colour: vec4<u32>, a: vec4<u32>) -> vec4<u32> {
+    let t = (colour & vec4(0x00ff00ffu)) * a;
+    let rounded = t + ((t >> vec4(8u)) & vec4(0x00ff00ffu)) + vec4(0x00800080u);
+    return (rounded >> vec4(8u)) & vec4(0x00ff00ffu);
+}
+
+// All four bytes of colours 0xAARRGGBB times a / 255.
+fn scale(colour: vec4<u32>, a: vec4<u32>) -> vec4<u32> {
+    return scale_pair(colour, a) | (scale_pair(colour >> vec4(8u), a) << vec4(8u));
+}
+
+// The texels of an item at four pixels of row y.
+fn sample(i: u32, x: vec4<i32>, y: i32) -> vec4<u32> {
+    let item = &items[i];
+    let width = (*item).size & 0xffff;
+    let height = (*item).size >> 16u;
+    let across = (*item).u0 + x * (*item).dudx + y * (*item).dudy;
+    let down = (*item).v0 + x * (*item).dvdx + y * (*item).dvdy;
+    var u = clamp(across >> vec4(16u), vec4(0), vec4(width - 1));
+    let v = clamp(down >> vec4(16u), vec4(0), vec4(height - 1));
+    if ((*item).mode & MIRRORED) != 0 {
+        u = width - 1 - u;
+    }
+    let at = vec4<u32>((*item).texel + v * width + u);
+    return vec4(texels[at.x], texels[at.y], texels[at.z], texels[at.w]);
+}
+
+// Four neighbouring pixels are three whole words, so no two invocations write to the same.
+@compute @workgroup_size(4, 16, 1)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let frame = id.z;
+    let y = i32(id.y);
+    let x = vec4<i32>(0, 1, 2, 3) + i32(4u * id.x);
+    var first = 0u;
+    if frame > 0u {
+        first = ends[frame - 1u];
+    }
+    let end = ends[frame];
+
+    var pixels = vec4(0u);
+    for (var i = first; i < end; i++) {
+        let item = &items[i];
+        if y < (*item).y0 || y >= (*item).y1 {
+            continue;
+        }
+        let k = y - (*item).y0;
+        let left = ((*item).xl + k * (*item).dxl) >> 16u;
+        let right = ((*item).xr + k * (*item).dxr) >> 16u;
+        let covered = (x >= vec4(left)) & (x < vec4(right));
+        if !any(covered) {
+            continue;
+        }
+        var source = vec4(u32((*item).texel));
+        if ((*item).mode & 255) != FILL {
+            source = sample(i, x, y);
+            let opacity = u32((*item).opacity);
+            if opacity != 255u {
+                source = scale(source, vec4(opacity));
+            }
+        }
+        let below = scale(pixels, vec4(255u) - (source >> vec4(24u)));
+        pixels = select(pixels, source + below, covered);
+    }
+
+    // 0x00BBGGRR: red is the first byte.
+    let rgb = ((pixels >> vec4(16u)) & vec4(0xffu)) | (pixels & vec4(0xff00u))
+        | ((pixels & vec4(0xffu)) << vec4(16u));
+    let word = 3u * (frame * SIDE * SIDE / 4u + id.y * SIDE / 4u + id.x);
+    frames[word] = rgb.x | (rgb.y << 24u);
+    frames[word + 1u] = (rgb.y >> 8u) | (rgb.z << 16u);
+    frames[word + 2u] = (rgb.z >> 16u) | (rgb.w << 8u);
+}
