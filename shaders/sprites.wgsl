@@ -49,9 +49,22 @@ fn scale(colour: vec4<u32>, a: vec4<u32>) -> vec4<u32> {
     return scale_pair(colour, a) | (scale_pair(colour >> vec4(8u), a) << vec4(8u));
 }
 
-// The texels of an item at four pixels of row y.
-fn sample(i: u32, x: vec4<i32>, y: i32) -> vec4<u32> {
+// Which of four pixels of row y an item covers.
+fn covered(i: u32, x: vec4<i32>, y: i32) -> vec4<bool> {
     let item = &items[i];
+    let k = y - (*item).y0;
+    let left = ((*item).xl + k * (*item).dxl) >> 16u;
+    let right = ((*item).xr + k * (*item).dxr) >> 16u;
+    let in_rows = y >= (*item).y0 && y < (*item).y1;
+    return vec4(in_rows) & (x >= vec4(left)) & (x < vec4(right));
+}
+
+// What an item shows at four pixels of row y.
+fn colours(i: u32, x: vec4<i32>, y: i32) -> vec4<u32> {
+    let item = &items[i];
+    if ((*item).mode & 255) == FILL {
+        return vec4(u32((*item).texel));
+    }
     let width = (*item).size & 0xffff;
     let height = (*item).size >> 16u;
     let across = (*item).u0 + x * (*item).dudx + y * (*item).dudy;
@@ -62,7 +75,9 @@ fn sample(i: u32, x: vec4<i32>, y: i32) -> vec4<u32> {
         u = width - 1 - u;
     }
     let at = vec4<u32>((*item).texel + v * width + u);
-    return vec4(texels[at.x], texels[at.y], texels[at.z], texels[at.w]);
+    let shown = vec4(texels[at.x], texels[at.y], texels[at.z], texels[at.w]);
+    // By 255 / 255 nothing changes.
+    return scale(shown, vec4(u32((*item).opacity)));
 }
 
 // Four neighbouring pixels are three whole words, so no two invocations write to the same.
@@ -79,27 +94,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 
     var pixels = vec4(0u);
     for (var i = first; i < end; i++) {
-        let item = &items[i];
-        if y < (*item).y0 || y >= (*item).y1 {
-            continue;
+        // In a loop of its own, so that invocations whose next items differ draw them together.
+        while i < end && !any(covered(i, x, y)) {
+            i++;
         }
-        let k = y - (*item).y0;
-        let left = ((*item).xl + k * (*item).dxl) >> 16u;
-        let right = ((*item).xr + k * (*item).dxr) >> 16u;
-        let covered = (x >= vec4(left)) & (x < vec4(right));
-        if !any(covered) {
-            continue;
+        if i < end {
+            let source = colours(i, x, y);
+            let below = scale(pixels, vec4(255u) - (source >> vec4(24u)));
+            pixels = select(pixels, source + below, covered(i, x, y));
         }
-        var source = vec4(u32((*item).texel));
-        if ((*item).mode & 255) != FILL {
-            source = sample(i, x, y);
-            let opacity = u32((*item).opacity);
-            if opacity != 255u {
-                source = scale(source, vec4(opacity));
-            }
-        }
-        let below = scale(pixels, vec4(255u) - (source >> vec4(24u)));
-        pixels = select(pixels, source + below, covered);
     }
 
     // 0x00BBGGRR: red is the first byte.

@@ -21,7 +21,10 @@ use gslab_envs::{
 };
 
 const ENVIRONMENTS: usize = 5;
-const STEPS: u32 = 60;
+/// Frames of every world that are compared.
+const FRAMES: u32 = 40;
+/// Steps from one to the next.
+const STRIDE: u32 = 3;
 const BYTES: usize = (SIDE * SIDE * 3) as usize;
 
 fn open() -> burn::tensor::Device {
@@ -97,7 +100,7 @@ fn assert_same_frames(environment: &str, mode: Option<Mode>) {
     let mut cpu = vec![Frame::new(SIDE); ENVIRONMENTS];
     let mut play = Play::new(environment, mode);
     let (mut lists, mut calls) = (DrawLists::default(), Vec::new());
-    for step in 0..STEPS {
+    for frame in 0..FRAMES {
         lists.clear();
         let mut items = 0;
         for world in 0..ENVIRONMENTS {
@@ -120,9 +123,9 @@ fn assert_same_frames(environment: &str, mode: Option<Mode>) {
         assert_eq!(frames.len(), ENVIRONMENTS * BYTES);
         for (world, gpu) in frames.chunks_exact(BYTES).enumerate() {
             let cpu = cpu[world].draw(&pictures, |calls| play.batch.draw(world, SIDE, calls));
-            assert!(cpu == gpu, "{environment} {mode:?}: world {world} at step {step}");
+            assert!(cpu == gpu, "{environment} {mode:?}: world {world}, frame {frame}");
         }
-        play.act();
+        (0..STRIDE).for_each(|_| play.act());
     }
 }
 
@@ -215,4 +218,27 @@ fn what_cannot_be_drawn_is_refused_with_a_remedy() {
     assert!(available < needed);
     assert!(refused.to_string().contains("use fewer environments"), "{refused}");
     assert_eq!(renderer.bytes_sent(), 0);
+}
+
+#[test]
+fn the_benchmark_measures_what_adapter_there_is() {
+    let gslab = |arguments: &str| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_gslab"))
+            .args(arguments.split(' '))
+            .env("GSLAB_SOFTWARE_GPU", "1")
+            .output()
+            .unwrap()
+    };
+    let few = "--environments 2 --seconds 0.001 --repetitions 1";
+    let ended = gslab(&format!("bench render heist leaper {few}"));
+    let printed = String::from_utf8(ended.stdout).unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+    let first = |line: &str| line.split(' ').next().map(str::to_owned);
+    let lines: Vec<_> = printed.lines().filter_map(first).collect();
+    assert_eq!(lines, ["game", "heist", "leaper", "(hard,"], "{printed}");
+
+    let ended = gslab(&format!("bench render heist --device cpu {few}"));
+    assert_eq!(ended.status.code(), Some(2));
+    let error = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(error, "error: bench render measures GPUs: give it --device gpu\n");
 }

@@ -22,7 +22,7 @@ use serde::Serialize;
 use std::{process::ExitCode, time::Instant};
 
 /// Batches that are drawn in turn, some steps of random play apart.
-const BATCHES: u64 = 8;
+const BATCHES: u64 = 4;
 const STEPS: u64 = 16;
 
 #[derive(Args)]
