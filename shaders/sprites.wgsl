@@ -1,20 +1,20 @@
 // Items to pixels: what src/render/cpu.rs does, byte for byte, for all frames of a batch at once.
 // All arithmetic is 32 bit and wraps.
 
-// The fields and constants of src/render/item.rs, which tells what they mean.
+// The 16 words and the constants of src/render/item.rs, which tells what they mean.
 struct Item {
-    y0: i32,
-    y1: i32,
-    xl: i32,
-    xr: i32,
-    dxl: i32,
-    dxr: i32,
-    u0: i32,
-    v0: i32,
-    dudx: i32,
-    dvdx: i32,
-    dudy: i32,
-    dvdy: i32,
+    // y0, y1
+    rows: vec2<i32>,
+    // xl, xr
+    edges: vec2<i32>,
+    // dxl, dxr
+    slopes: vec2<i32>,
+    // u0, v0
+    origin: vec2<i32>,
+    // dudx, dvdx
+    per_column: vec2<i32>,
+    // dudy, dvdy
+    per_row: vec2<i32>,
     texel: i32,
     size: i32,
     mode: i32,
@@ -37,7 +37,7 @@ const SIDE: u32 = 64u;
 // Bytes R, G, B, row by row.
 @group(0) @binding(3) var<storage, read_write> frames: array<u32>;
 
-// The bytes 0 and 2 of a times b / 255, rounded as the painter of Procgen does.
+// The bytes 0 and 2 of colours times a / 255, rounded as the painter of Procgen does.
 fn scale_pair(colour: vec4<u32>, a: vec4<u32>) -> vec4<u32> {
     let t = (colour & vec4(0x00ff00ffu)) * a;
     let rounded = t + ((t >> vec4(8u)) & vec4(0x00ff00ffu)) + vec4(0x00800080u);
@@ -52,11 +52,12 @@ fn scale(colour: vec4<u32>, a: vec4<u32>) -> vec4<u32> {
 // Which of four pixels of row y an item covers.
 fn covered(i: u32, x: vec4<i32>, y: i32) -> vec4<bool> {
     let item = &items[i];
-    let k = y - (*item).y0;
-    let left = ((*item).xl + k * (*item).dxl) >> 16u;
-    let right = ((*item).xr + k * (*item).dxr) >> 16u;
-    let in_rows = y >= (*item).y0 && y < (*item).y1;
-    return vec4(in_rows) & (x >= vec4(left)) & (x < vec4(right));
+    let rows = (*item).rows;
+    if y < rows.x || y >= rows.y {
+        return vec4(false);
+    }
+    let columns = ((*item).edges + (y - rows.x) * (*item).slopes) >> vec2(16u);
+    return (x >= vec4(columns.x)) & (x < vec4(columns.y));
 }
 
 // What an item shows at four pixels of row y.
@@ -67,8 +68,10 @@ fn colours(i: u32, x: vec4<i32>, y: i32) -> vec4<u32> {
     }
     let width = (*item).size & 0xffff;
     let height = (*item).size >> 16u;
-    let across = (*item).u0 + x * (*item).dudx + y * (*item).dudy;
-    let down = (*item).v0 + x * (*item).dvdx + y * (*item).dvdy;
+    let row = (*item).origin + y * (*item).per_row;
+    let along = (*item).per_column;
+    let across = row.x + x * along.x;
+    let down = row.y + x * along.y;
     var u = clamp(across >> vec4(16u), vec4(0), vec4(width - 1));
     let v = clamp(down >> vec4(16u), vec4(0), vec4(height - 1));
     if ((*item).mode & MIRRORED) != 0 {
