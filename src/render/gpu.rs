@@ -39,9 +39,7 @@ const WORKGROUP: (u32, u32) = (4, 16);
 pub enum RenderError {
     #[error("{device} is no GPU that Burn drives through wgpu: draw on the CPU instead")]
     Device { device: String },
-    #[error(
-        "the limit {limit} of the GPU is {available}, but {needed} needed for {what}: {remedy}"
-    )]
+    #[error("{what} needs {needed}, but the limit {limit} of the GPU is {available}: {remedy}")]
     Limit { limit: &'static str, available: u64, needed: u64, what: String, remedy: &'static str },
     #[error(
         "the GPU was lost ({reason}): its driver was reset or it was taken away; start again, \
@@ -133,20 +131,24 @@ impl Renderer {
         let probe = cube(probe)?;
         let properties = probe.client.properties();
         let (hardware, memory) = (&properties.hardware, &properties.memory);
-        let remedy = "use another GPU, or --device cpu";
-        let at_least = |limit, available: u32, needed: u32, what: &str| {
-            check(limit, available.into(), needed.into(), || what.into(), remedy)
-        };
-        let invocations = WORKGROUP.0 * WORKGROUP.1;
-        let (bindings, what) = (hardware.max_bindings, "drawing sprites");
-        at_least("max_storage_buffers_per_shader_stage", bindings, BINDINGS, what)?;
-        let available = hardware.max_units_per_cube;
-        at_least("max_compute_invocations_per_workgroup", available, invocations, what)?;
+        let fixed = [
+            ("max_storage_buffers_per_shader_stage", hardware.max_bindings, BINDINGS),
+            (
+                "max_compute_invocations_per_workgroup",
+                hardware.max_units_per_cube,
+                WORKGROUP.0 * WORKGROUP.1,
+            ),
+        ];
+        for (limit, available, needed) in fixed {
+            let what = || "drawing sprites".into();
+            let remedy = "use another GPU, or --device cpu";
+            check(limit, available.into(), needed.into(), what, remedy)?;
+        }
         check(
             "max_storage_buffer_binding_size",
             memory.max_page_size,
             size_of_val(pictures.texels()) as u64,
-            || "the environment's pictures, in bytes".into(),
+            || "the environment's set of pictures, in bytes,".into(),
             "use gslab's own art, which is smaller, another GPU, or --device cpu",
         )?;
         // A buffer cannot be empty, though an environment may have no pictures.
@@ -181,7 +183,7 @@ impl Renderer {
         check("max_compute_workgroups_per_dimension", groups.into(), frames, what, remedy)?;
         let bytes = (frames * WORDS as u64 * 4).max(size_of_val(&lists.items[..]) as u64);
         let available = properties.memory.max_page_size;
-        let what = || format!("a batch of {frames} frames, in bytes");
+        let what = || format!("a batch of {frames} frames, in bytes,");
         check("max_storage_buffer_binding_size", available, bytes, what, remedy)?;
 
         // A buffer cannot be empty, though all frames may be black.
