@@ -1,5 +1,7 @@
 //! Everything that can end a command early, and the exit code that says so.
 
+#[cfg(feature = "gpu")]
+use crate::render::gpu::RenderError;
 use crate::{
     device::DeviceError,
     render::pictures::PictureError,
@@ -25,6 +27,9 @@ pub enum Error {
     Device(#[from] DeviceError),
     #[error(transparent)]
     Pictures(#[from] PictureError),
+    #[cfg(feature = "gpu")]
+    #[error(transparent)]
+    Render(#[from] RenderError),
     #[error("{0}")]
     Usage(String),
     #[error(
@@ -61,6 +66,8 @@ impl Error {
         match self {
             Self::Interrupted(_) => 130,
             Self::NotFinite { .. } | Self::NoDemonstrations { .. } | Self::Figure(_) => 1,
+            #[cfg(feature = "gpu")]
+            Self::Render(RenderError::Lost { .. } | RenderError::Failed { .. }) => 1,
             _ => 2,
         }
     }

@@ -1,3 +1,6 @@
+#[cfg(feature = "gpu")]
+mod render;
+
 use super::{Output, procgen_game, procgen_mode};
 use crate::{
     error::{Error, Result},
@@ -39,6 +42,9 @@ pub struct Bench {
 enum BenchCommand {
     /// Frames per CPU second of the Procgen games, or steps and levels, on one thread
     Envs(Envs),
+    /// Frames of the Procgen games that a GPU draws per second
+    #[cfg(feature = "gpu")]
+    Render(render::Render),
 }
 
 #[derive(Args)]
@@ -91,8 +97,11 @@ enum Speed {
 
 impl Bench {
     pub fn run(self) -> Result<ExitCode> {
-        let BenchCommand::Envs(envs) = self.command;
-        envs.run()
+        match self.command {
+            BenchCommand::Envs(envs) => envs.run(),
+            #[cfg(feature = "gpu")]
+            BenchCommand::Render(render) => render.run(),
+        }
     }
 }
 

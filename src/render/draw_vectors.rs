@@ -64,6 +64,17 @@ fn read() -> (Vectors, Pictures) {
     (vectors, pictures)
 }
 
+impl Case {
+    /// The pixels that the calls are drawn on.
+    fn start(&self) -> Vec<u32> {
+        let [background, gx, gy] = self.init;
+        let channel =
+            |shift: u32, x: u32, y: u32| (((background >> shift) + gx * x + gy * y) & 255) << shift;
+        let pixel = |i: u32| [16, 8, 0].map(|shift| channel(shift, i % SIZE, i / SIZE));
+        (0..SIZE * SIZE).map(|i| 0xff00_0000 | pixel(i).iter().sum::<u32>()).collect()
+    }
+}
+
 impl Recorded {
     fn build(&self, builder: &mut Builder, pictures: &Pictures) -> Vec<Item> {
         let mut items = Vec::new();
@@ -124,12 +135,7 @@ fn items_and_pixels_are_those_of_the_painter() {
     let (region, mut calls) = (Region::all(SIZE), 0);
     let mut builder = Builder::new(SIZE);
     for case in &vectors.cases {
-        let [background, gx, gy] = case.init;
-        let channel =
-            |shift: u32, x: u32, y: u32| (((background >> shift) + gx * x + gy * y) & 255) << shift;
-        let pixel = |i: u32| [16, 8, 0].map(|shift| channel(shift, i % SIZE, i / SIZE));
-        let mut pixels: Vec<u32> =
-            (0..SIZE * SIZE).map(|i| 0xff00_0000 | pixel(i).iter().sum::<u32>()).collect();
+        let mut pixels = case.start();
         for (i, call) in case.calls.iter().enumerate() {
             let items = call.build(&mut builder, &pictures);
             let ours: Vec<_> =
@@ -143,4 +149,48 @@ fn items_and_pixels_are_those_of_the_painter() {
         }
     }
     assert_eq!(calls, 2720);
+}
+
+/// All frames at once: each shows one call more than the one before it, on what its case starts
+/// with.
+#[cfg(feature = "gpu")]
+#[test]
+fn a_gpu_draws_the_pixels_of_the_painter() {
+    use super::gpu::{self, DrawLists, Renderer};
+    use crate::device::{Device, DeviceChoice, SoftwareAdapter, open_with};
+    use image::{Rgba, RgbaImage};
+
+    let (vectors, mut pictures) = read();
+    let mut lists = DrawLists::default();
+    for (start, case) in (vectors.sprites.len() as i32..).zip(&vectors.cases) {
+        let mut pixels = case.start().into_iter();
+        pictures.add_background(&RgbaImage::from_fn(SIZE, SIZE, |_, _| {
+            let [_, r, g, b] = pixels.next().unwrap().to_be_bytes();
+            Rgba([r, g, b, 255])
+        }));
+        let texture = pictures.texture(Picture::Sprite { kind: 0, theme: start });
+        let whole = Rect::new(0.0, 0.0, f64::from(SIZE), f64::from(SIZE));
+        let mut items = Vec::new();
+        item::image(&Image::new(texture, whole, false, 1.0, SIZE).unwrap(), None, &mut items);
+        for call in &case.calls {
+            items.extend(call.build(&pictures));
+            lists.push_items(&items);
+        }
+    }
+    let device = match open_with(DeviceChoice::Gpu, SoftwareAdapter::Accept) {
+        Ok(Device::Gpu { device, .. }) => device,
+        Ok(Device::Cpu) => panic!("asked for a GPU, got the CPU"),
+        Err(error) => panic!(
+            "{error}\n\nThis test needs an adapter, if only a software renderer: \
+             apt-get install mesa-vulkan-drivers libvulkan1"
+        ),
+    };
+    let mut renderer = Renderer::new(&device, &pictures).unwrap();
+    let frames = gpu::read(renderer.draw(&lists).unwrap()).unwrap();
+    let calls: Vec<_> = vectors.cases.iter().flat_map(|case| &case.calls).collect();
+    let frames = frames.chunks_exact(3 * (SIZE * SIZE) as usize);
+    assert_eq!((calls.len(), frames.len()), (2720, 2720));
+    for (i, (call, frame)) in calls.into_iter().zip(frames).enumerate() {
+        assert_eq!(crc32fast::hash(frame), call.crc, "{i}: {}", call.op);
+    }
 }

@@ -1,10 +1,13 @@
 //! Pixels from lists of painter calls.
 //!
-//! [`item`] turns calls into integers, [`cpu`] integers into pixels; a shader does the same on a
-//! GPU. [`frame`] keeps what one world looked like, so that only what changed is drawn again.
+//! [`item`] turns calls into integers, [`cpu`] integers into pixels; `gpu` does the same with a
+//! shader, for all frames of a batch. [`frame`] keeps what one world looked like, so that only what
+//! changed is drawn again.
 
 pub mod cpu;
 pub mod frame;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod item;
 pub mod pictures;
 

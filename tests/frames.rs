@@ -1,0 +1,244 @@
+//! Frames that a GPU draws, held against those of the CPU, byte for byte.
+#![cfg(feature = "gpu")]
+
+use burn::tensor::{DType, Int, Tensor};
+use gslab::{
+    device::{Device, DeviceChoice, SoftwareAdapter, open_with},
+    render::{
+        frame::Frame,
+        gpu::{self, DrawLists, RenderError, Renderer, SIDE, WORDS},
+        item::Item,
+        pictures::Pictures,
+    },
+};
+use gslab_envs::{
+    ActionSpace, End,
+    batch::{Actions, Batch, StepOut},
+    levels::{LevelSet, Order},
+    procgen::{Mode, games::GAMES},
+    registry,
+    rng::Stream,
+};
+
+const ENVIRONMENTS: usize = 5;
+/// Frames of every world that are compared.
+const FRAMES: u32 = 40;
+/// Steps from one to the next.
+const STRIDE: u32 = 3;
+const BYTES: usize = (SIDE * SIDE * 3) as usize;
+
+fn open() -> burn::tensor::Device {
+    match open_with(DeviceChoice::Gpu, SoftwareAdapter::Accept) {
+        Ok(Device::Gpu { device, .. }) => device,
+        Ok(Device::Cpu) => panic!("asked for a GPU, got the CPU"),
+        Err(error) => panic!(
+            "{error}\n\nThis test needs an adapter, if only a software renderer: \
+             apt-get install mesa-vulkan-drivers libvulkan1"
+        ),
+    }
+}
+
+/// Worlds that play at random.
+struct Play {
+    batch: Box<dyn Batch>,
+    action: ActionSpace,
+    observation: usize,
+    step: u32,
+}
+
+impl Play {
+    fn new(environment: &str, mode: Option<Mode>) -> Self {
+        let mut options = toml::Table::new();
+        if let Some(mode) = mode {
+            options.insert("mode".into(), toml::Value::try_from(mode).unwrap());
+        }
+        let family = registry::find(environment).unwrap().build(&options).unwrap();
+        let spec = family.spec();
+        let variations = (0..spec.variations.min(1000)).collect();
+        let levels = LevelSet::new(variations, Order::Uniform, 3).unwrap();
+        let n = ENVIRONMENTS as u32;
+        let batch = family.batch(levels, 0, n, n);
+        Self { batch, action: spec.action, observation: spec.observation, step: 0 }
+    }
+
+    /// One step of every world; actions are held for a while, which gets somewhere.
+    fn act(&mut self) {
+        let stream = Stream::new(11, "frames");
+        let (mut discrete, mut continuous) = (Vec::new(), Vec::new());
+        for world in 0..ENVIRONMENTS as u32 {
+            let at = u64::from(self.step / 5);
+            match self.action {
+                ActionSpace::Discrete { n } => discrete.push(stream.below(world, at, n)),
+                ActionSpace::Continuous { dim } => {
+                    let normal = (0..dim as u64).map(|i| stream.normal(world, 8 * at + i)[0]);
+                    continuous.extend(normal);
+                }
+            }
+        }
+        let actions = match self.action {
+            ActionSpace::Discrete { .. } => Actions::Discrete(&discrete),
+            ActionSpace::Continuous { .. } => Actions::Continuous(&continuous),
+        };
+        let mut observations = vec![0.0; ENVIRONMENTS * self.observation];
+        let mut final_observations = observations.clone();
+        let out = StepOut {
+            observations: &mut observations,
+            rewards: &mut [0.0; ENVIRONMENTS],
+            ends: &mut [End::Running; ENVIRONMENTS],
+            final_observations: &mut final_observations,
+        };
+        self.batch.step(actions, out, &mut Vec::new());
+        self.step += 1;
+    }
+}
+
+/// Every frame of random play; and each step, nothing crosses the bus but 64 bytes an item and 4
+/// a world.
+fn assert_same_frames(environment: &str, mode: Option<Mode>) {
+    let pictures = Pictures::built_in(environment);
+    let mut renderer = Renderer::new(&open(), &pictures).unwrap();
+    let mut cpu = vec![Frame::new(SIDE); ENVIRONMENTS];
+    let mut play = Play::new(environment, mode);
+    let (mut lists, mut calls) = (DrawLists::default(), Vec::new());
+    for frame in 0..FRAMES {
+        lists.clear();
+        let mut items = 0;
+        for world in 0..ENVIRONMENTS {
+            calls.clear();
+            play.batch.draw(world, SIDE, &mut calls);
+            lists.push(&calls, &pictures);
+            let mut built: Vec<Item> = Vec::new();
+            for call in &calls {
+                gslab::render::item::build(call, &pictures, SIDE, &mut built);
+            }
+            items += built.len();
+        }
+        let sent = renderer.bytes_sent();
+        let frames = renderer.draw(&lists).unwrap();
+        let crossed = renderer.bytes_sent() - sent;
+        assert_eq!(crossed, (64 * items + 4 * ENVIRONMENTS) as u64);
+        assert_eq!(crossed, lists.bytes());
+
+        let frames = gpu::read(frames).unwrap();
+        assert_eq!(frames.len(), ENVIRONMENTS * BYTES);
+        for (world, gpu) in frames.chunks_exact(BYTES).enumerate() {
+            let cpu = cpu[world].draw(&pictures, |calls| play.batch.draw(world, SIDE, calls));
+            assert!(cpu == gpu, "{environment} {mode:?}: world {world}, frame {frame}");
+        }
+        (0..STRIDE).for_each(|_| play.act());
+    }
+}
+
+#[test]
+fn random_play_of_every_game_looks_the_same_on_a_gpu() {
+    const MODES: [Mode; 5] =
+        [Mode::Easy, Mode::Hard, Mode::Extreme, Mode::Memory, Mode::Exploration];
+    for game in GAMES {
+        for mode in MODES.into_iter().filter(|&mode| game.facts.has(mode)) {
+            assert_same_frames(&format!("procgen:{}", game.facts.name), Some(mode));
+        }
+    }
+}
+
+#[test]
+fn random_play_of_the_maze_looks_the_same_on_a_gpu() {
+    assert_same_frames("maze", None);
+}
+
+/// A batch of a game's first frames, and the renderer for it.
+fn first_frames(environment: &str) -> (Renderer, DrawLists, Vec<u8>) {
+    let pictures = Pictures::built_in(environment);
+    let renderer = Renderer::new(&open(), &pictures).unwrap();
+    let play = Play::new(environment, None);
+    let (mut lists, mut cpu) = (DrawLists::default(), Vec::new());
+    for world in 0..ENVIRONMENTS {
+        let mut calls = Vec::new();
+        play.batch.draw(world, SIDE, &mut calls);
+        lists.push(&calls, &pictures);
+        cpu.extend_from_slice(Frame::new(SIDE).draw(&pictures, |list| list.extend(&calls)));
+    }
+    (renderer, lists, cpu)
+}
+
+/// The frames are a tensor like any other: Burn reads it, and computes with it what the CPU does.
+#[test]
+fn burn_sees_the_frames_that_the_shader_wrote() {
+    let (mut renderer, lists, cpu) = first_frames("procgen:coinrun");
+    let frames = renderer.draw(&lists).unwrap();
+    assert_eq!((frames.dims(), frames.dtype()), ([ENVIRONMENTS, WORDS], DType::U32));
+
+    let red: Tensor<2, Int> = frames.clone().bitwise_and_scalar(0xff);
+    let sums: Vec<u32> = red.sum_dim(1).into_data().try_to_vec().unwrap();
+    let expected = cpu.chunks_exact(BYTES).map(|frame| {
+        let firsts = frame.iter().step_by(4);
+        firsts.map(|&byte| u32::from(byte)).sum::<u32>()
+    });
+    assert_eq!(sums, expected.collect::<Vec<_>>());
+
+    let words: Vec<u32> = frames.into_data().try_to_vec().unwrap();
+    let bytes: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
+    assert!(bytes == cpu);
+}
+
+/// Kernels of Burn that are still waiting when the next frames are drawn see their own, though
+/// all of it is asked for before any of it is read.
+#[test]
+fn frames_of_one_step_outlive_the_next() {
+    let (mut renderer, lists, cpu) = first_frames("procgen:starpilot");
+    let mut black = DrawLists::default();
+    (0..ENVIRONMENTS).for_each(|_| black.push_items(&[]));
+    let mut drawn = Vec::new();
+    for _ in 0..20 {
+        for lists in [&lists, &black] {
+            let frames = renderer.draw(lists).unwrap();
+            drawn.push(frames.bitwise_xor_scalar(0));
+        }
+    }
+    renderer.wait().unwrap();
+    for (i, frames) in drawn.into_iter().enumerate() {
+        let frames = gpu::read(frames).unwrap();
+        assert!(if i % 2 == 0 { frames == cpu } else { frames.iter().all(|&byte| byte == 0) });
+    }
+}
+
+#[test]
+fn what_cannot_be_drawn_is_refused_with_a_remedy() {
+    let cpu = burn::tensor::Device::flex();
+    let refused = Renderer::new(&cpu, &Pictures::default()).err();
+    assert!(matches!(refused, Some(RenderError::Device { .. })), "{refused:?}");
+
+    let mut renderer = Renderer::new(&open(), &Pictures::default()).unwrap();
+    let mut lists = DrawLists::default();
+    (0..1 << 22).for_each(|_| lists.push_items(&[]));
+    let refused = renderer.draw(&lists).unwrap_err();
+    let RenderError::Limit { limit, available, needed, .. } = &refused else {
+        panic!("{refused}");
+    };
+    assert_eq!((*limit, *needed), ("max_compute_workgroups_per_dimension", 1 << 22));
+    assert!(available < needed);
+    assert!(refused.to_string().contains("use fewer environments"), "{refused}");
+    assert_eq!(renderer.bytes_sent(), 0);
+}
+
+#[test]
+fn the_benchmark_measures_what_adapter_there_is() {
+    let gslab = |arguments: &str| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_gslab"))
+            .args(arguments.split(' '))
+            .env("GSLAB_SOFTWARE_GPU", "1")
+            .output()
+            .unwrap()
+    };
+    let few = "--environments 2 --seconds 0.001 --repetitions 1";
+    let ended = gslab(&format!("bench render heist leaper {few}"));
+    let printed = String::from_utf8(ended.stdout).unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+    let first = |line: &str| line.split(' ').next().map(str::to_owned);
+    let lines: Vec<_> = printed.lines().filter_map(first).collect();
+    assert_eq!(lines, ["game", "heist", "leaper", "(hard,"], "{printed}");
+
+    let ended = gslab(&format!("bench render heist --device cpu {few}"));
+    assert_eq!(ended.status.code(), Some(2));
+    let error = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(error, "error: bench render measures GPUs: give it --device gpu\n");
+}
