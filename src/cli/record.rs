@@ -1,0 +1,127 @@
+use super::{
+    Output,
+    shown::{Destination, Kind, Shown, policy},
+};
+use crate::{
+    error::{Error, Result},
+    play::{
+        actor::Actor,
+        media::{Film, Grid, png},
+        scene::{Scene, Stage},
+    },
+    render::frame::Frame,
+    run::progress::Progress,
+};
+use clap::Args;
+use gslab_envs::{registry, rng::derive_seed};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// Most pixels of a side of the whole picture.
+const MOST_PIXELS: usize = 4096;
+
+#[derive(Args)]
+pub struct Record {
+    /// Name of an environment, in which chance acts, or directory of a run, whose policy acts
+    #[arg(value_name = "ENV|RUN")]
+    source: String,
+    /// File to write: FILE.gif moves, FILE.png shows the last frame alone [default: NAME.gif]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
+    /// Worlds side by side
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    environments: u32,
+    /// Number of frames, one a step, the first before any step
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    steps: u64,
+    /// Width and height of a world in pixels; 64 is what agents see
+    #[arg(long, value_name = "PIXELS", default_value_t = 64, value_parser = clap::value_parser!(u32).range(8..=1024))]
+    size: u32,
+    /// Show every pixel as N times N
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
+    scale: u16,
+    /// Seed of the levels and the actions
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Which policy of the run: `final`, `plateau`, or a phase such as `specialist-2`
+    #[arg(long, value_name = "NAME", default_value = "final")]
+    policy: String,
+    #[command(flatten)]
+    shown: Shown,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Record {
+    pub fn run(self) -> Result<ExitCode> {
+        self.output.check()?;
+        let scene = self.shown.environment_or_run(&self.source)?;
+        let name = scene.environment().replace(':', "-");
+        let out = self.out.clone().unwrap_or_else(|| format!("{name}.gif").into());
+        let kinds = [("gif", Kind::Gif), ("png", Kind::Png)];
+        let (destination, kind) = Destination::new(out, &kinds, self.force)?;
+        let grid = Grid::new(self.environments as usize, self.size as usize);
+        let (width, height) = grid.pixels();
+        let scale = usize::from(self.scale);
+        let size = (width * scale, height * scale);
+        if size.0.max(size.1) > MOST_PIXELS {
+            let (width, height) = size;
+            return Err(Error::Usage(format!(
+                "the picture would be {width}x{height} pixels, at most {MOST_PIXELS} a side: lower \
+                 --environments, --size or --scale"
+            )));
+        }
+        let seed = derive_seed(self.seed, "recorded levels");
+        let mut stage = scene.stage(self.shown.level, self.environments, seed)?;
+        let seed = derive_seed(self.seed, "recorded actions");
+        let mut actor = match registry::find(&self.source) {
+            Some(_) => Actor::random(seed),
+            None => policy(Path::new(&self.source), &self.policy, stage.spec(), seed)?,
+        };
+
+        let bar = Progress::new(self.output.quiet).work("record", self.steps);
+        let mut frames = vec![Frame::new(self.size); self.environments as usize];
+        let mut film = Film::new(width as u16, height as u16, self.scale)?;
+        let mut picture = grid.empty();
+        for t in 0..self.steps {
+            if t > 0 {
+                let chosen = actor.act(stage.spec(), stage.observations(), t - 1);
+                stage.step(chosen.actions(), &mut Vec::new());
+            }
+            let last = t + 1 == self.steps;
+            if kind == Kind::Gif || last {
+                self.draw(&scene, &stage, &grid, &mut frames, &mut picture);
+            }
+            if kind == Kind::Gif {
+                film.push(picture.clone())?;
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        let file = match kind {
+            Kind::Gif => film.finish()?,
+            Kind::Png => png(&picture, width, scale)?,
+        };
+        destination.write(&file, size, &self.output)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn draw(
+        &self,
+        scene: &Scene,
+        stage: &Stage,
+        grid: &Grid,
+        frames: &mut [Frame],
+        picture: &mut [u8],
+    ) {
+        for (i, frame) in frames.iter_mut().enumerate() {
+            let shown = frame.draw(scene.pictures(), |calls| stage.draw(i, self.size, calls));
+            grid.put(i, shown, picture);
+        }
+    }
+}
