@@ -1,10 +1,11 @@
 use super::{
     Output,
+    record::Recording,
     shown::{Art, Destination, Kind},
 };
 use crate::{
     error::{Error, Result},
-    play::{actor::Actor, media::png},
+    play::media::png,
     plot::{self, Area, Drawn, Figure, INK, centred},
     render::frame::Frame,
     run::config::Config,
@@ -13,27 +14,29 @@ use clap::Args;
 use plotters::{backend::RGBPixel, element::BitMapElement, prelude::*};
 use std::{path::PathBuf, process::ExitCode};
 
-/// What is shown of each environment: a level, and the number of steps that are made in it by
-/// chance, chosen by eye.
-const SHOTS: [(&str, u32, u64); 17] = [
-    ("procgen:bigfish", 0, 60),
-    ("procgen:bossfight", 0, 30),
-    ("procgen:caveflyer", 0, 30),
-    ("procgen:chaser", 0, 30),
-    ("procgen:climber", 0, 30),
-    ("procgen:coinrun", 0, 30),
-    ("procgen:dodgeball", 0, 30),
-    ("procgen:fruitbot", 0, 30),
-    ("procgen:heist", 0, 30),
-    ("procgen:jumper", 0, 30),
-    ("procgen:leaper", 0, 30),
-    ("procgen:maze", 0, 30),
-    ("procgen:miner", 0, 30),
-    ("procgen:ninja", 0, 30),
-    ("procgen:plunder", 0, 30),
-    ("procgen:starpilot", 0, 30),
-    ("maze", 0, 30),
+/// What is shown of each environment, chosen by eye: options, level and number of the frame, as in
+/// `gslab record ENV --environments 1 --set … --level … --steps …`.
+const SHOTS: [(&str, &[&str], u32, u64); 17] = [
+    ("procgen:bigfish", EASY, 7, 100),
+    ("procgen:bossfight", HARD, 2, 100),
+    ("procgen:caveflyer", HARD, 8, 100),
+    ("procgen:chaser", HARD, 10, 100),
+    ("procgen:climber", HARD, 9, 100),
+    ("procgen:coinrun", HARD, 8, 100),
+    ("procgen:dodgeball", HARD, 8, 100),
+    ("procgen:fruitbot", EASY, 4, 50),
+    ("procgen:heist", EASY, 2, 20),
+    ("procgen:jumper", HARD, 11, 40),
+    ("procgen:leaper", EASY, 1, 20),
+    ("procgen:maze", EASY, 7, 50),
+    ("procgen:miner", EASY, 9, 50),
+    ("procgen:ninja", HARD, 3, 100),
+    ("procgen:plunder", HARD, 9, 100),
+    ("procgen:starpilot", HARD, 1, 100),
+    ("maze", &[], 1, 100),
 ];
+const EASY: &[&str] = &["env.mode=easy"];
+const HARD: &[&str] = &["env.mode=hard"];
 const COLUMNS: usize = 6;
 /// Between frames, in pixels.
 const GAP: u32 = 8;
@@ -49,7 +52,7 @@ pub struct Gallery {
     #[arg(long)]
     force: bool,
     /// Width and height of each frame in pixels
-    #[arg(long, value_name = "PIXELS", default_value_t = 128, value_parser = clap::value_parser!(u32).range(64..=512))]
+    #[arg(long, value_name = "PIXELS", default_value_t = 160, value_parser = clap::value_parser!(u32).range(64..=512))]
     size: u32,
     #[command(flatten)]
     art: Art,
@@ -62,16 +65,14 @@ impl Gallery {
         self.output.check()?;
         let (destination, _) = Destination::new(self.out, &[("png", Kind::Png)], self.force)?;
         let mut frames = Vec::new();
-        for (environment, level, steps) in SHOTS {
-            let scene = self.art.scene(Config::of_environment(environment, &[])?)?;
-            let mut stage = scene.stage(Some(level), 1, 0)?;
-            let mut actor = Actor::random(u64::from(level));
-            for t in 0..steps {
-                let chosen = actor.act(stage.spec(), stage.observations(), t);
-                stage.step(chosen.actions(), &mut Vec::new());
-            }
+        for (environment, settings, level, number) in SHOTS {
+            let settings: Vec<String> = settings.iter().map(|&s| s.into()).collect();
+            let scene = self.art.scene(Config::of_environment(environment, &settings)?)?;
+            let mut recording = Recording::new(&scene, Some(level), 1, 0, None)?;
+            (1..number).for_each(|_| recording.step());
             let mut frame = Frame::new(self.size);
-            let shown = frame.draw(scene.pictures(), |calls| stage.draw(0, self.size, calls));
+            let list = |calls: &mut _| recording.stage.draw(0, self.size, calls);
+            let shown = frame.draw(scene.pictures(), list);
             frames.push((environment, shown.to_vec()));
         }
         let sheet = Sheet { size: self.size, frames };
@@ -108,7 +109,7 @@ impl Figure for Sheet {
                         .expect("a frame has as many bytes as its size tells");
                 area.draw(&image)?;
                 let middle = (corner.0 + size / 2, top + size + LABEL as i32 / 2);
-                let name = name.strip_prefix("procgen:").unwrap_or("the paper's maze");
+                let name = name.strip_prefix("procgen:").unwrap_or("maze of the paper");
                 area.draw(&Text::new(name, middle, centred(15, INK)))?;
             }
         }

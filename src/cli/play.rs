@@ -1,7 +1,6 @@
-use super::{
-    Output,
-    shown::{Shown, policy},
-};
+#[cfg(feature = "window")]
+use super::Output;
+use super::shown::{Shown, policy};
 use crate::{
     error::{Error, Result},
     play::{keys::KEYS, session::Session, terminal},
@@ -37,7 +36,8 @@ impl Play {
             Some(run) => self.shown.of_run(run)?,
             None => self.shown.environment(&self.environment)?,
         };
-        if let Some(run) = self.policy.as_deref().filter(|_| scene.environment() != self.environment)
+        if let Some(run) =
+            self.policy.as_deref().filter(|_| scene.environment() != self.environment)
         {
             let (run, trained) = (run.display(), scene.environment());
             return Err(Error::Usage(format!(
@@ -58,7 +58,6 @@ impl Play {
         if self.terminal {
             terminal::play(&mut session)?;
         } else {
-            Output { quiet: false, json: None }.say(KEYS);
             window(&mut session)?;
         }
         session.finish()?;
@@ -68,7 +67,10 @@ impl Play {
 
 #[cfg(feature = "window")]
 fn window(session: &mut Session) -> Result<()> {
-    Ok(crate::play::window::play(session)?)
+    use crate::play::window;
+    let event_loop = window::open()?;
+    Output { quiet: false, json: None }.say(KEYS);
+    Ok(window::play(event_loop, session)?)
 }
 
 #[cfg(not(feature = "window"))]

@@ -76,30 +76,26 @@ impl Record {
                  --environments, --size or --scale"
             )));
         }
-        let seed = derive_seed(self.seed, "recorded levels");
-        let mut stage = scene.stage(self.shown.level, self.environments, seed)?;
-        let seed = derive_seed(self.seed, "recorded actions");
-        let mut actor = match registry::find(&self.source) {
-            Some(_) => Actor::random(seed),
-            None => policy(Path::new(&self.source), &self.policy, stage.spec(), seed)?,
-        };
+        let run = registry::find(&self.source).is_none().then(|| Path::new(&self.source));
+        let policy = run.map(|run| (run, self.policy.as_str()));
+        let level = self.shown.level;
+        let mut recording = Recording::new(&scene, level, self.environments, self.seed, policy)?;
 
         let bar = Progress::new(self.output.quiet).work("record", self.steps);
         let mut frames = vec![Frame::new(self.size); self.environments as usize];
         let mut film = Film::new(width as u16, height as u16, self.scale)?;
         let mut picture = grid.empty();
-        for t in 0..self.steps {
-            if t > 0 {
-                let chosen = actor.act(stage.spec(), stage.observations(), t - 1);
-                stage.step(chosen.actions(), &mut Vec::new());
-            }
-            let last = t + 1 == self.steps;
-            if kind == Kind::Gif || last {
-                self.draw(&scene, &stage, &grid, &mut frames, &mut picture);
+        for number in 1..=self.steps {
+            if kind == Kind::Gif || number == self.steps {
+                for (i, frame) in frames.iter_mut().enumerate() {
+                    let list = |calls: &mut _| recording.stage.draw(i, self.size, calls);
+                    grid.put(i, frame.draw(scene.pictures(), list), &mut picture);
+                }
             }
             if kind == Kind::Gif {
                 film.push(picture.clone())?;
             }
+            recording.step();
             bar.inc(1);
         }
         bar.finish_and_clear();
@@ -110,18 +106,37 @@ impl Record {
         destination.write(&file, size, &self.output)?;
         Ok(ExitCode::SUCCESS)
     }
+}
 
-    fn draw(
-        &self,
+/// Worlds in which chance or a policy acts.
+pub struct Recording {
+    pub stage: Stage,
+    actor: Actor,
+    steps: u64,
+}
+
+impl Recording {
+    /// Worlds of a level, or of all, at the start. `run` is the run whose policy acts, and the
+    /// policy's name.
+    pub fn new(
         scene: &Scene,
-        stage: &Stage,
-        grid: &Grid,
-        frames: &mut [Frame],
-        picture: &mut [u8],
-    ) {
-        for (i, frame) in frames.iter_mut().enumerate() {
-            let shown = frame.draw(scene.pictures(), |calls| stage.draw(i, self.size, calls));
-            grid.put(i, shown, picture);
-        }
+        level: Option<u32>,
+        worlds: u32,
+        seed: u64,
+        run: Option<(&Path, &str)>,
+    ) -> Result<Self> {
+        let stage = scene.stage(level, worlds, derive_seed(seed, "recorded levels"))?;
+        let seed = derive_seed(seed, "recorded actions");
+        let actor = match run {
+            Some((run, name)) => policy(run, name, stage.spec(), seed)?,
+            None => Actor::random(seed),
+        };
+        Ok(Self { stage, actor, steps: 0 })
+    }
+
+    pub fn step(&mut self) {
+        let chosen = self.actor.act(self.stage.spec(), self.stage.observations(), self.steps);
+        self.stage.step(chosen.actions(), &mut Vec::new());
+        self.steps += 1;
     }
 }

@@ -214,7 +214,8 @@ mod tests {
 
     #[test]
     fn letters_are_arrows() {
-        for (letter, arrow) in [('a', Key::Left), ('d', Key::Right), ('w', Key::Up), ('s', Key::Down)]
+        for (letter, arrow) in
+            [('a', Key::Left), ('d', Key::Right), ('w', Key::Up), ('s', Key::Down)]
         {
             assert_eq!(Key::Sign(letter).meaning(), arrow.meaning());
         }

@@ -248,7 +248,9 @@ impl Session {
                 self.watching = !self.watching;
                 self.waiting = !self.watching;
             }
-            Command::TakeOver => self.message = "there is no policy: begin with --policy RUN".into(),
+            Command::TakeOver => {
+                self.message = "there is no policy: begin with --policy RUN".into()
+            }
             Command::Quit => {}
         }
         Ok(())

@@ -14,7 +14,8 @@ use crossterm::{
     style::{Color, Colors, Print, ResetColor, SetColors},
     terminal::{
         BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
-        LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, size, supports_keyboard_enhancement,
+        LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, size,
+        supports_keyboard_enhancement,
     },
 };
 use std::{
@@ -239,7 +240,10 @@ mod tests {
         assert_eq!(written(&frame), "");
         frame[9..].fill(200);
         let changed = written(&frame);
-        assert!(changed.contains("\u{1b}[2;2H") && changed.contains("48;2;200;200;200"), "{changed:?}");
+        assert!(
+            changed.contains("\u{1b}[2;2H") && changed.contains("48;2;200;200;200"),
+            "{changed:?}"
+        );
         assert_eq!(changed.matches('▀').count(), 1);
     }
 }

@@ -41,13 +41,24 @@ impl From<SoftBufferError> for WindowError {
     }
 }
 
+/// What windows need, found before anything is shown.
+pub fn open() -> Result<EventLoop<()>, WindowError> {
+    EventLoop::new().map_err(|error| cannot_open(&error))
+}
+
 /// Plays until someone quits.
-pub fn play(session: &mut Session) -> Result<(), WindowError> {
-    let cannot_open = |error: &dyn std::fmt::Display| WindowError::Open(error.to_string());
-    let event_loop = EventLoop::new().map_err(|error| cannot_open(&error))?;
+pub fn play(event_loop: EventLoop<()>, session: &mut Session) -> Result<(), WindowError> {
     let mut player = Player { session, open: None, ended: Ok(()) };
     event_loop.run_app(&mut player).map_err(|error| cannot_open(&error))?;
     player.ended
+}
+
+/// The reason without the place in winit's source, with which its messages begin.
+fn cannot_open(error: &dyn std::fmt::Display) -> WindowError {
+    let text = error.to_string();
+    let place = text.rsplit_once(".rs:").and_then(|(_, rest)| rest.split_once(": "));
+    let reason = place.map_or(text.as_str(), |(_, reason)| reason);
+    WindowError::Open(reason.trim_end_matches('.').to_owned())
 }
 
 struct Player<'a> {
@@ -68,9 +79,7 @@ impl Open {
         let attributes = Window::default_attributes()
             .with_title("gslab")
             .with_inner_size(LogicalSize::new(SIDE, SIDE));
-        let window = event_loop
-            .create_window(attributes)
-            .map_err(|error| WindowError::Open(error.to_string()))?;
+        let window = event_loop.create_window(attributes).map_err(|error| cannot_open(&error))?;
         let window = Rc::new(window);
         let surface = Surface::new(&Context::new(window.clone())?, window.clone())?;
         Ok(Self { window, surface, title: String::new() })
@@ -183,8 +192,7 @@ impl ApplicationHandler for Player<'_> {
         }
         self.follow(ticked.map(|_| Flow::Go), event_loop);
         // Nothing runs while nothing is due.
-        event_loop.set_control_flow(
-            self.session.due().map_or(ControlFlow::Wait, ControlFlow::WaitUntil),
-        );
+        event_loop
+            .set_control_flow(self.session.due().map_or(ControlFlow::Wait, ControlFlow::WaitUntil));
     }
 }
