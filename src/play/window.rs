@@ -5,7 +5,7 @@ use super::{
     session::{Flow, Session, SessionError},
 };
 use softbuffer::{Context, SoftBufferError, Surface};
-use std::{num::NonZeroU32, rc::Rc, time::Instant};
+use std::{num::NonZeroU32, panic, rc::Rc, time::Instant};
 use winit::{
     application::ApplicationHandler,
     dpi::LogicalSize,
@@ -43,7 +43,19 @@ impl From<SoftBufferError> for WindowError {
 
 /// What windows need, found before anything is shown.
 pub fn open() -> Result<EventLoop<()>, WindowError> {
-    EventLoop::new().map_err(|error| cannot_open(&error))
+    // Where libxkbcommon-x11 is missing, winit panics with a message that tells so.
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let opened = panic::catch_unwind(EventLoop::new);
+    panic::set_hook(hook);
+    match opened {
+        Ok(opened) => opened.map_err(|error| cannot_open(&error)),
+        Err(payload) => {
+            let message = payload.downcast_ref::<String>().map(String::as_str);
+            let message = message.or_else(|| payload.downcast_ref::<&str>().copied());
+            Err(cannot_open(&message.unwrap_or("a library is missing")))
+        }
+    }
 }
 
 /// Plays until someone quits.
