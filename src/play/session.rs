@@ -192,15 +192,13 @@ impl Session {
         until: Option<Instant>,
     ) -> Result<Flow, SessionError> {
         match key.meaning() {
-            Some(Meaning::Hold(control)) => {
-                // What is still held when an episode ends is not meant for the next.
-                if !repeats {
-                    match until {
-                        Some(until) => self.keyboard.press_until(key, control, until),
-                        None => self.keyboard.press(key, control),
-                    }
-                    self.waiting = false;
+            // What is still held when an episode ends is not meant for the next.
+            Some(Meaning::Hold(control)) if !repeats => {
+                match until {
+                    Some(until) => self.keyboard.press_until(key, control, until),
+                    None => self.keyboard.press(key, control),
                 }
+                self.waiting = false;
             }
             Some(Meaning::Do(Command::Quit)) => return Ok(Flow::Quit),
             Some(Meaning::Do(command)) if !repeats || command == Command::Step => {
