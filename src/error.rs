@@ -4,6 +4,10 @@
 use crate::render::gpu::RenderError;
 use crate::{
     device::DeviceError,
+    play::{
+        actor::OtherPolicy, media::MediaError, scene::SceneError, session::SessionError,
+        terminal::TerminalError,
+    },
     render::pictures::PictureError,
     run::{config::ConfigError, directory::DirectoryError, file::FileError, metrics},
 };
@@ -30,6 +34,19 @@ pub enum Error {
     #[cfg(feature = "gpu")]
     #[error(transparent)]
     Render(#[from] RenderError),
+    #[error(transparent)]
+    Scene(#[from] SceneError),
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error(transparent)]
+    Terminal(#[from] TerminalError),
+    #[cfg(feature = "window")]
+    #[error(transparent)]
+    Window(#[from] crate::play::window::WindowError),
+    #[error("{run}: {error}", run = .run.display())]
+    OtherPolicy { run: PathBuf, error: OtherPolicy },
     #[error("{0}")]
     Usage(String),
     #[error(
@@ -65,7 +82,10 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Interrupted(_) => 130,
-            Self::NotFinite { .. } | Self::NoDemonstrations { .. } | Self::Figure(_) => 1,
+            Self::NotFinite { .. }
+            | Self::NoDemonstrations { .. }
+            | Self::Figure(_)
+            | Self::Media(_) => 1,
             #[cfg(feature = "gpu")]
             Self::Render(RenderError::Lost { .. } | RenderError::Failed { .. }) => 1,
             _ => 2,

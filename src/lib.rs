@@ -6,6 +6,7 @@ pub mod error;
 pub mod experiments;
 pub mod gsl;
 pub mod learn;
+pub mod play;
 pub mod plot;
 pub mod pool;
 pub mod render;

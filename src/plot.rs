@@ -68,11 +68,18 @@ pub fn svg(figure: &impl Figure) -> Result<String, Error> {
     Ok(text)
 }
 
-/// The figure as a PNG file.
-pub fn png(figure: &impl Figure) -> Result<Vec<u8>, Error> {
+/// The figure as bytes R, G, B, row by row.
+pub fn pixels(figure: &impl Figure) -> Result<Vec<u8>, Error> {
     let (width, height) = figure.size();
     let mut pixels = vec![0; 3 * width as usize * height as usize];
     paint(figure, Smooth(BitMapBackend::with_buffer(&mut pixels, (width, height))))?;
+    Ok(pixels)
+}
+
+/// The figure as a PNG file.
+pub fn png(figure: &impl Figure) -> Result<Vec<u8>, Error> {
+    let (width, height) = figure.size();
+    let pixels = pixels(figure)?;
     let mut file = Vec::new();
     PngEncoder::new(&mut file).write_image(&pixels, width, height, ExtendedColorType::Rgb8)?;
     Ok(file)

@@ -502,12 +502,16 @@ fn audits_replace_repeated_test_levels() {
     let repeats = &read("audit.json")["same_world"];
     assert!(repeats["test_in_training"].as_u64().unwrap() > 0, "{repeats}");
     let new: toml::Table = fs::read_to_string(place.path("new.toml")).unwrap().parse().unwrap();
-    let levels = &new["env"]["levels"];
-    let seeds: Vec<i64> =
-        levels.as_array().unwrap().iter().map(|level| level.as_integer().unwrap()).collect();
+    let seeds: Vec<i64> = new["env"]["levels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|level| level.as_integer().unwrap())
+        .collect();
     assert_eq!(seeds.len(), 100);
     assert!(seeds.iter().any(|&seed| seed >= 200) && seeds.iter().all(|&seed| seed >= 100));
     // The list is an option of the environment.
+    let levels = serde_json::to_string(&seeds).unwrap();
     place
         .gslab(&format!("check procgen:maze --set env.mode=\"easy\" --set env.levels={levels}"))
         .well();

@@ -5,9 +5,9 @@ use burn::tensor::{DType, Int, Tensor};
 use gslab::{
     device::{Device, DeviceChoice, SoftwareAdapter, open_with},
     render::{
-        frame::Frame,
+        frame::{Frame, Painter},
         gpu::{self, DrawLists, RenderError, Renderer, SIDE, WORDS},
-        item::Item,
+        item::{Builder, Item},
         pictures::Pictures,
     },
 };
@@ -19,6 +19,7 @@ use gslab_envs::{
     registry,
     rng::Stream,
 };
+use std::sync::Arc;
 
 const ENVIRONMENTS: usize = 5;
 /// Frames of every world that are compared.
@@ -95,9 +96,12 @@ impl Play {
 /// Every frame of random play; and each step, nothing crosses the bus but 64 bytes an item and 4
 /// a world.
 fn assert_same_frames(environment: &str, mode: Option<Mode>) {
-    let pictures = Pictures::built_in(environment);
+    let pictures = Arc::new(Pictures::built_in(environment, SIDE));
     let mut renderer = Renderer::new(&open(), &pictures).unwrap();
-    let mut cpu = vec![Frame::new(SIDE); ENVIRONMENTS];
+    let mut painter = Painter::new(pictures.clone(), SIDE);
+    let mut cpu = vec![Frame::default(); ENVIRONMENTS];
+    let mut expected = vec![0; BYTES];
+    let mut builder = Builder::new(SIDE);
     let mut play = Play::new(environment, mode);
     let (mut lists, mut calls) = (DrawLists::default(), Vec::new());
     for frame in 0..FRAMES {
@@ -109,7 +113,7 @@ fn assert_same_frames(environment: &str, mode: Option<Mode>) {
             lists.push(&calls, &pictures);
             let mut built: Vec<Item> = Vec::new();
             for call in &calls {
-                gslab::render::item::build(call, &pictures, SIDE, &mut built);
+                builder.build(call, &pictures, &mut built);
             }
             items += built.len();
         }
@@ -122,8 +126,9 @@ fn assert_same_frames(environment: &str, mode: Option<Mode>) {
         let frames = gpu::read(frames).unwrap();
         assert_eq!(frames.len(), ENVIRONMENTS * BYTES);
         for (world, gpu) in frames.chunks_exact(BYTES).enumerate() {
-            let cpu = cpu[world].draw(&pictures, |calls| play.batch.draw(world, SIDE, calls));
-            assert!(cpu == gpu, "{environment} {mode:?}: world {world}, frame {frame}");
+            let list = |calls: &mut _| play.batch.draw(world, SIDE, calls);
+            cpu[world].draw(&mut painter, list, &mut expected);
+            assert!(expected == gpu, "{environment} {mode:?}: world {world}, frame {frame}");
         }
         (0..STRIDE).for_each(|_| play.act());
     }
@@ -147,15 +152,16 @@ fn random_play_of_the_maze_looks_the_same_on_a_gpu() {
 
 /// A batch of a game's first frames, and the renderer for it.
 fn first_frames(environment: &str) -> (Renderer, DrawLists, Vec<u8>) {
-    let pictures = Pictures::built_in(environment);
+    let pictures = Arc::new(Pictures::built_in(environment, SIDE));
     let renderer = Renderer::new(&open(), &pictures).unwrap();
+    let mut painter = Painter::new(pictures.clone(), SIDE);
     let play = Play::new(environment, None);
     let (mut lists, mut cpu) = (DrawLists::default(), Vec::new());
     for world in 0..ENVIRONMENTS {
         let mut calls = Vec::new();
         play.batch.draw(world, SIDE, &mut calls);
         lists.push(&calls, &pictures);
-        cpu.extend_from_slice(Frame::new(SIDE).draw(&pictures, |list| list.extend(&calls)));
+        cpu.extend(painter.draw(|list| list.extend(&calls)));
     }
     (renderer, lists, cpu)
 }

@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result},
     render::{
         frame::{Frame, Painter},
-        pictures::Pictures,
+        pictures::{Originals, Pictures},
     },
     run::progress::Progress,
 };
@@ -117,6 +117,8 @@ impl Envs {
         let levels = Levels::Named(LevelRange::Training);
         let options = Options { mode, levels, ..Options::default() };
 
+        let originals = self.procgen_assets.as_deref().map(Originals::open).transpose()?;
+
         let progress = Progress::new(self.output.quiet);
         let bar = progress.work("bench", games.len() as u64);
         let noise = Stream::new(0, "bench");
@@ -135,7 +137,14 @@ impl Envs {
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|e| Error::Usage(e.to_string()))?;
             let speed = match self.no_draw {
-                false => self.frames(game, &mut worlds, &actions)?,
+                false => {
+                    let name = game.facts.name;
+                    let pictures = match &originals {
+                        Some(originals) => originals.of(name)?,
+                        None => Arc::new(Pictures::built_in(&format!("procgen:{name}"), VIEW)),
+                    };
+                    self.frames(game, Painter::new(pictures, VIEW), &mut worlds, &actions)
+                }
                 true => self.simulation(game, &mut worlds, &actions),
             };
             progress.clear(|| self.output.say(&speed.text()));
@@ -175,15 +184,10 @@ impl Envs {
     fn frames(
         &self,
         game: &Entry,
+        mut painter: Painter,
         worlds: &mut [Box<dyn Original>],
         actions: &[i32],
-    ) -> Result<Speed> {
-        let name = format!("procgen:{}", game.facts.name);
-        let pictures = match &self.procgen_assets {
-            Some(folder) => Pictures::original(&name, folder)?,
-            None => Pictures::built_in(&name, VIEW),
-        };
-        let mut painter = Painter::new(Arc::new(pictures), VIEW);
+    ) -> Speed {
         let mut frames = vec![Frame::default(); worlds.len()];
         let bytes = (3 * VIEW * VIEW) as usize;
         let mut observations = vec![0; worlds.len() * bytes];
@@ -205,7 +209,7 @@ impl Envs {
         };
         run(self.seconds / 2.0);
         let (frames, frames_range) = median((0..self.repetitions).map(|_| run(self.seconds)));
-        Ok(Speed::Frames { game: game.facts.name, frames, frames_range })
+        Speed::Frames { game: game.facts.name, frames, frames_range }
     }
 }
 

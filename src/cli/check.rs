@@ -27,9 +27,7 @@ struct Tried {
 
 impl Check {
     pub fn run(self) -> Result<ExitCode> {
-        crate::run::config::environment(&self.environment)?;
-        let text = format!("environment = \"{}\"", self.environment);
-        let config = Config::parse(&text, &self.environment, &self.settings)?;
+        let config = Config::of_environment(&self.environment, &self.settings)?;
         let findings = config.family()?.check(self.seed);
         let tried: Vec<Tried> = findings
             .into_iter()

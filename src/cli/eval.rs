@@ -86,7 +86,7 @@ impl Eval {
 }
 
 /// The directories of a run's seeds, in the order of the seeds.
-fn seeds(run: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn seeds(run: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(run).map_err(crate::run::file::FileError::io("read", run))?;
     let mut found: Vec<(u64, PathBuf)> = entries
         .flatten()
@@ -105,7 +105,7 @@ fn seeds(run: &Path) -> Result<Vec<PathBuf>> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
-fn weights(dir: &Path, policy: &str) -> Result<Weights> {
+pub(super) fn weights(dir: &Path, policy: &str) -> Result<Weights> {
     let file = match policy {
         "final" => dir.join(FINAL),
         "plateau" => dir.join("plateau.bin"),

@@ -7,10 +7,14 @@ mod conformance;
 mod doctor;
 mod envs;
 mod eval;
+mod gallery;
 mod gsl;
 mod levels;
+mod play;
+mod record;
 mod reproduce;
 mod resume;
+mod shown;
 mod task;
 mod train;
 
@@ -55,6 +59,12 @@ enum Command {
     Gsl(gsl::Gsl),
     /// Measure a trained policy on every variation
     Eval(eval::Eval),
+    /// Play an environment, or watch a trained policy, in a window or on the terminal
+    Play(play::Play),
+    /// Write a GIF or a PNG of environments in which chance or a trained policy acts
+    Record(record::Record),
+    /// Write one picture of all games
+    Gallery(gallery::Gallery),
     /// Go on with a run that was stopped, killed or cut off
     Resume(resume::Resume),
     /// List the environments
@@ -83,6 +93,9 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Train(command) => command.run(),
         Command::Gsl(command) => command.run(),
         Command::Eval(command) => command.run(),
+        Command::Play(command) => command.run(),
+        Command::Record(command) => command.run(),
+        Command::Gallery(command) => command.run(),
         Command::Resume(command) => command.run(),
         Command::Envs(command) => command.run(),
         Command::Check(command) => command.run(),

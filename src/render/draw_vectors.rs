@@ -161,6 +161,7 @@ fn a_gpu_draws_the_pixels_of_the_painter() {
     use image::{Rgba, RgbaImage};
 
     let (vectors, mut pictures) = read();
+    let mut builder = Builder::new(SIZE);
     let mut lists = DrawLists::default();
     for (start, case) in (vectors.sprites.len() as i32..).zip(&vectors.cases) {
         let mut pixels = case.start().into_iter();
@@ -171,9 +172,9 @@ fn a_gpu_draws_the_pixels_of_the_painter() {
         let texture = pictures.texture(Picture::Sprite { kind: 0, theme: start });
         let whole = Rect::new(0.0, 0.0, f64::from(SIZE), f64::from(SIZE));
         let mut items = Vec::new();
-        item::image(&Image::new(texture, whole, false, 1.0, SIZE).unwrap(), None, &mut items);
+        builder.image(&Image::new(texture, whole, false, 1.0).unwrap(), None, &mut items);
         for call in &case.calls {
-            items.extend(call.build(&pictures));
+            items.extend(call.build(&mut builder, &pictures));
             lists.push_items(&items);
         }
     }

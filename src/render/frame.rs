@@ -44,6 +44,13 @@ impl Painter {
     pub fn size(&self) -> u32 {
         self.builder.size()
     }
+
+    /// One frame for itself, as [`Frame::draw`] would write it.
+    pub fn draw(&mut self, list: impl FnOnce(&mut Vec<Call>)) -> Vec<u8> {
+        let mut out = vec![0; 3 * self.pixels.len()];
+        Frame::default().draw(self, list, &mut out);
+        out
+    }
 }
 
 /// The frame of one world.
@@ -182,12 +189,9 @@ mod tests {
                 let mut world = game.original(&options, 0, 7, 0).unwrap();
                 let mut frame = Frame::default();
                 for step in 0..300_u32 {
-                    let mut draw = |frame: &mut Frame| {
-                        let mut out = vec![0; 3 * 64 * 64];
-                        frame.draw(&mut painter, |calls| world.draw(64, calls), &mut out);
-                        out
-                    };
-                    let (kept, anew) = (draw(&mut frame), draw(&mut Frame::default()));
+                    let mut kept = vec![0; 3 * 64 * 64];
+                    frame.draw(&mut painter, |calls| world.draw(64, calls), &mut kept);
+                    let anew = painter.draw(|calls| world.draw(64, calls));
                     assert!(kept == anew, "{} {mode:?} at step {step}", game.facts.name);
                     // Actions that are held for a while get somewhere.
                     world.act(((step / 7).wrapping_mul(2_654_435_761) >> 16) as i32 % 15);

@@ -6,7 +6,7 @@
 //! comes after it, and nothing needs to be flushed.
 
 use super::{
-    item::{self, Item},
+    item::{Builder, Item},
     pictures::Pictures,
 };
 use burn::{
@@ -58,12 +58,19 @@ impl From<ServerError> for RenderError {
 }
 
 /// The frames of a batch as lists of items, in the layout in which they cross to the GPU.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct DrawLists {
+    builder: Builder,
     /// Of all frames, one after another.
     items: Vec<Item>,
     /// Where the items of each frame end.
     ends: Vec<u32>,
+}
+
+impl Default for DrawLists {
+    fn default() -> Self {
+        Self { builder: Builder::new(SIDE), items: Vec::new(), ends: Vec::new() }
+    }
 }
 
 impl DrawLists {
@@ -76,7 +83,7 @@ impl DrawLists {
     /// Appends a frame of [`SIDE`] by [`SIDE`] pixels that shows `calls`, first to last, on black.
     pub fn push(&mut self, calls: &[Call], pictures: &Pictures) {
         for call in calls {
-            item::build(call, pictures, SIDE, &mut self.items);
+            self.builder.build(call, pictures, &mut self.items);
         }
         self.ends.push(self.items.len() as u32);
     }

@@ -55,7 +55,7 @@ pub const OPAQUE: i32 = 512;
 /// Builds the items of frames of one size.
 ///
 /// A grid of cells asks for the same few spans again and again: how they are sampled is kept.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Builder {
     side: i32,
     spans: Vec<(Span, Option<Axis>)>,
@@ -303,7 +303,7 @@ fn unscaled(image: &Image, (x, y): (f64, f64), side: i32, items: &mut Vec<Item>)
 }
 
 /// One side of a scaled picture: `texels` texels go from `p` to `q`, backward if `q` is less.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Span {
     p: f64,
     q: f64,
@@ -313,7 +313,7 @@ struct Span {
 }
 
 /// Which pixels of a frame a span covers, and which texels they show.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Axis {
     first: i32,
     end: i32,

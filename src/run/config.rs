@@ -156,6 +156,32 @@ impl Config {
             .ok_or_else(|| in_place("the key `environment` is missing".into()))?;
         let mut table = Self::defaults(environment(name)?);
         merge(&mut table, given, "")?;
+        let config = Self::assigned(table, place, settings)?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// An environment at its defaults with `--set` arguments on top, good for making worlds:
+    /// nothing that concerns training is checked, and the environment need not suit it.
+    pub fn of_environment(name: &str, settings: &[String]) -> Result<Self, ConfigError> {
+        let config = Self::assigned(Self::defaults(environment(name)?), name, settings)?;
+        config.family()?;
+        Ok(config)
+    }
+
+    /// The same settings with `--set` arguments on top, checked as far as by
+    /// [`Config::of_environment`].
+    pub fn with(&self, settings: &[String]) -> Result<Self, ConfigError> {
+        let config = Self::assigned(self.to_table(), &self.environment, settings)?;
+        config.family()?;
+        Ok(config)
+    }
+
+    fn assigned(
+        mut table: toml::Table,
+        place: &str,
+        settings: &[String],
+    ) -> Result<Self, ConfigError> {
         for argument in settings {
             let (key, value) = argument
                 .split_once('=')
@@ -166,10 +192,10 @@ impl Config {
                 message,
             })?;
         }
-        let config: Self =
-            table.try_into().map_err(|e: toml::de::Error| in_place(e.message().into()))?;
-        config.validate()?;
-        Ok(config)
+        table.try_into().map_err(|e: toml::de::Error| ConfigError::Parse {
+            place: place.into(),
+            message: e.message().trim().into(),
+        })
     }
 
     /// As TOML with every key, which [`Config::parse`] reads back equal.

@@ -1,0 +1,145 @@
+use super::{
+    Output,
+    shown::{Destination, Kind, Shown, policy},
+};
+use crate::{
+    error::{Error, Result},
+    play::{
+        actor::Actor,
+        media::{Film, Grid, png},
+        scene::{Scene, Stage},
+    },
+    render::frame::Frame,
+    run::progress::Progress,
+};
+use clap::Args;
+use gslab_envs::{registry, rng::derive_seed};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// Most pixels of a side of the whole picture.
+const MOST_PIXELS: usize = 4096;
+
+#[derive(Args)]
+pub struct Record {
+    /// Name of an environment, in which chance acts, or directory of a run, whose policy acts
+    #[arg(value_name = "ENV|RUN")]
+    source: String,
+    /// File to write: FILE.gif moves, FILE.png shows the last frame alone [default: NAME.gif]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
+    /// Worlds side by side
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    environments: u32,
+    /// Number of frames, one a step, the first before any step
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    steps: u64,
+    /// Width and height of a world in pixels; 64 is what agents see
+    #[arg(long, value_name = "PIXELS", default_value_t = 64, value_parser = clap::value_parser!(u32).range(8..=1024))]
+    size: u32,
+    /// Show every pixel as N times N
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
+    scale: u16,
+    /// Seed of the levels and the actions
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Which policy of the run: `final`, `plateau`, or a phase such as `specialist-2`
+    #[arg(long, value_name = "NAME", default_value = "final")]
+    policy: String,
+    #[command(flatten)]
+    shown: Shown,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Record {
+    pub fn run(self) -> Result<ExitCode> {
+        self.output.check()?;
+        let scene = self.shown.environment_or_run(&self.source)?;
+        let name = scene.environment().replace(':', "-");
+        let out = self.out.clone().unwrap_or_else(|| format!("{name}.gif").into());
+        let kinds = [("gif", Kind::Gif), ("png", Kind::Png)];
+        let (destination, kind) = Destination::new(out, &kinds, self.force)?;
+        let grid = Grid::new(self.environments as usize, self.size as usize);
+        let (width, height) = grid.pixels();
+        let scale = usize::from(self.scale);
+        let size = (width * scale, height * scale);
+        if size.0.max(size.1) > MOST_PIXELS {
+            let (width, height) = size;
+            return Err(Error::Usage(format!(
+                "the picture would be {width}x{height} pixels, at most {MOST_PIXELS} a side: lower \
+                 --environments, --size or --scale"
+            )));
+        }
+        let run = registry::find(&self.source).is_none().then(|| Path::new(&self.source));
+        let policy = run.map(|run| (run, self.policy.as_str()));
+        let level = self.shown.level;
+        let mut recording = Recording::new(&scene, level, self.environments, self.seed, policy)?;
+
+        let bar = Progress::new(self.output.quiet).work("record", self.steps);
+        let mut painter = scene.painter(self.size);
+        let mut frames = vec![Frame::default(); self.environments as usize];
+        let mut shown = vec![0; 3 * (self.size * self.size) as usize];
+        let mut film = Film::new(width as u16, height as u16, self.scale)?;
+        let mut picture = grid.empty();
+        for number in 1..=self.steps {
+            if kind == Kind::Gif || number == self.steps {
+                for (i, frame) in frames.iter_mut().enumerate() {
+                    let list = |calls: &mut _| recording.stage.draw(i, self.size, calls);
+                    frame.draw(&mut painter, list, &mut shown);
+                    grid.put(i, &shown, &mut picture);
+                }
+            }
+            if kind == Kind::Gif {
+                film.push(picture.clone())?;
+            }
+            recording.step();
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        let file = match kind {
+            Kind::Gif => film.finish()?,
+            Kind::Png => png(&picture, width, scale)?,
+        };
+        destination.write(&file, size, &self.output)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Worlds in which chance or a policy acts.
+pub struct Recording {
+    pub stage: Stage,
+    actor: Actor,
+    steps: u64,
+}
+
+impl Recording {
+    /// Worlds of a level, or of all, at the start. `run` is the run whose policy acts, and the
+    /// policy's name.
+    pub fn new(
+        scene: &Scene,
+        level: Option<u32>,
+        worlds: u32,
+        seed: u64,
+        run: Option<(&Path, &str)>,
+    ) -> Result<Self> {
+        let stage = scene.stage(level, worlds, derive_seed(seed, "recorded levels"))?;
+        let seed = derive_seed(seed, "recorded actions");
+        let actor = match run {
+            Some((run, name)) => policy(run, name, stage.spec(), seed)?,
+            None => Actor::random(seed),
+        };
+        Ok(Self { stage, actor, steps: 0 })
+    }
+
+    pub fn step(&mut self) {
+        let chosen = self.actor.act(self.stage.spec(), self.stage.observations(), self.steps);
+        self.stage.step(chosen.actions(), &mut Vec::new());
+        self.steps += 1;
+    }
+}

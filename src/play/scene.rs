@@ -1,0 +1,186 @@
+//! An environment with its options and pictures, and worlds of it that can be stepped and drawn.
+
+use crate::{
+    render::{
+        frame::Painter,
+        pictures::{PictureError, Pictures},
+    },
+    run::config::{Config, ConfigError},
+};
+use gslab_envs::{
+    End, Spec,
+    batch::{Actions, Batch, Episode, SnapshotError, StepOut},
+    draw::Call,
+    levels::{LevelSet, Order},
+    procgen::camera::VIEW,
+    registry::Family,
+};
+use std::{cell::OnceCell, path::Path, sync::Arc};
+
+/// Variations beyond are not shown: a set of levels is held in memory.
+const MOST_VARIATIONS: u32 = 1 << 20;
+
+/// An environment to be looked at.
+pub struct Scene {
+    config: Config,
+    originals: Option<Arc<Pictures>>,
+    /// Our own pictures for frames of the agent's size, and for larger ones.
+    own: [OnceCell<Arc<Pictures>>; 2],
+}
+
+/// Why there is nothing to look at.
+#[derive(Debug, thiserror::Error)]
+pub enum SceneError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Pictures(#[from] PictureError),
+    #[error("--level {level}: {environment} has the levels 0 to {last}")]
+    Level { level: u32, environment: String, last: u32 },
+}
+
+impl Scene {
+    /// The environment of `config` with our own pictures, or with the original's out of a folder
+    /// as [`Pictures::original`] wants it.
+    pub fn new(config: Config, originals: Option<&Path>) -> Result<Self, PictureError> {
+        let originals = originals
+            .map(|folder| Pictures::original(&config.environment, folder).map(Arc::new))
+            .transpose()?;
+        Ok(Self { config, originals, own: Default::default() })
+    }
+
+    /// Name of the environment.
+    pub fn environment(&self) -> &str {
+        &self.config.environment
+    }
+
+    /// Who paints frames of `size * size` pixels.
+    pub fn painter(&self, size: u32) -> Painter {
+        let own = &self.own[usize::from(size > VIEW)];
+        let built_in = || Arc::new(Pictures::built_in(&self.config.environment, size));
+        let pictures = self.originals.as_ref().unwrap_or_else(|| own.get_or_init(built_in));
+        Painter::new(pictures.clone(), size)
+    }
+
+    /// The level with which to begin if none is asked for: of Procgen, the option `start_level`.
+    pub fn first_level(&self) -> u32 {
+        let start = self.config.env.get("start_level").and_then(toml::Value::as_integer);
+        start.and_then(|level| level.try_into().ok()).filter(|_| self.has_seeds()).unwrap_or(0)
+    }
+
+    /// Number of levels that [`Scene::stage`] can be asked for. A level of Procgen is its seed,
+    /// whatever range of seeds the options name; of another environment, the variation.
+    pub fn levels(&self) -> Result<u32, ConfigError> {
+        if self.has_seeds() {
+            return Ok(i32::MAX as u32);
+        }
+        Ok(self.config.family()?.spec().variations)
+    }
+
+    /// Refuses a level that there is not.
+    pub fn check_level(&self, level: u32) -> Result<(), SceneError> {
+        let levels = self.levels()?;
+        if level < levels {
+            return Ok(());
+        }
+        let environment = self.environment().into();
+        Err(SceneError::Level { level, environment, last: levels - 1 })
+    }
+
+    /// Whether levels are seeds: in Procgen, but for its mode of one fixed level.
+    fn has_seeds(&self) -> bool {
+        let mode = self.config.env.get("mode").and_then(toml::Value::as_str);
+        self.environment().starts_with("procgen:") && mode != Some("exploration")
+    }
+
+    /// `worlds` worlds, at least one, of one level, or of all variations in turn. The seed decides
+    /// whatever else is random in them.
+    pub fn stage(&self, level: Option<u32>, worlds: u32, seed: u64) -> Result<Stage, SceneError> {
+        let mut config = self.config.clone();
+        if let Some(level) = level {
+            self.check_level(level)?;
+            if self.has_seeds() {
+                config.env.insert("levels".into(), "range".into());
+                config.env.insert("start_level".into(), i64::from(level).into());
+                config.env.insert("num_levels".into(), 1.into());
+            }
+        }
+        let family = config.family()?;
+        let variations = match level {
+            Some(level) if !self.has_seeds() => vec![level],
+            _ => (0..family.spec().variations.min(MOST_VARIATIONS)).collect(),
+        };
+        let levels = LevelSet::new(variations, Order::Cycle, seed)
+            .expect("every environment has at least one variation");
+        Ok(Stage::new(&*family, levels, worlds))
+    }
+}
+
+/// Worlds that are stepped together, with what their last step gave.
+pub struct Stage {
+    spec: Spec,
+    batch: Box<dyn Batch>,
+    observations: Vec<f32>,
+    final_observations: Vec<f32>,
+    rewards: Vec<f32>,
+    ends: Vec<End>,
+}
+
+impl Stage {
+    fn new(family: &dyn Family, levels: LevelSet, worlds: u32) -> Self {
+        let spec = family.spec().clone();
+        let n = worlds as usize;
+        let mut stage = Self {
+            batch: family.batch(levels, 0, worlds, worlds),
+            observations: vec![0.0; n * spec.observation],
+            final_observations: vec![0.0; n * spec.observation],
+            rewards: vec![0.0; n],
+            ends: vec![End::Running; n],
+            spec,
+        };
+        stage.batch.sense(&mut stage.observations);
+        stage
+    }
+
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// What to act on next, `[worlds, observation]`.
+    pub fn observations(&self) -> &[f32] {
+        &self.observations
+    }
+
+    /// Rewards of the last step, `[worlds]`.
+    pub fn rewards(&self) -> &[f32] {
+        &self.rewards
+    }
+
+    /// Steps every world once and appends the episodes that ended; their worlds begin anew.
+    pub fn step(&mut self, actions: Actions<'_>, ended: &mut Vec<Episode>) {
+        let out = StepOut {
+            observations: &mut self.observations,
+            rewards: &mut self.rewards,
+            ends: &mut self.ends,
+            final_observations: &mut self.final_observations,
+        };
+        self.batch.step(actions, out, ended);
+    }
+
+    /// Appends the painter calls of a world on `size * size` pixels.
+    pub fn draw(&self, world: usize, size: u32, calls: &mut Vec<Call>) {
+        self.batch.draw(world, size, calls);
+    }
+
+    /// All worlds as bytes.
+    pub fn snapshot(&self) -> Vec<u8> {
+        self.batch.snapshot()
+    }
+
+    /// Goes on where a snapshot of an equal stage was taken.
+    pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
+        self.batch.restore(snapshot)?;
+        self.batch.sense(&mut self.observations);
+        Ok(())
+    }
+}
