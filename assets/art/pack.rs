@@ -103,3 +103,31 @@ pub fn sheet(pictures: &[Source]) -> RgbaImage {
     }
     sheet
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ROOT, sources};
+
+    /// What the program embeds is what the sources give, but for the last bit of a colour.
+    #[test]
+    fn the_atlas_is_packed_from_the_sources() {
+        let atlas = Atlas::of(&sources::all(Path::new(ROOT)).unwrap());
+        let assets = Path::new(ROOT).parent().unwrap();
+        let index =
+            Index { sprites: &atlas.sprites.places, backgrounds: &atlas.backgrounds.places };
+        let embedded = fs::read_to_string(assets.join("atlas.json")).unwrap();
+        let embedded: serde_json::Value = serde_json::from_str(&embedded).unwrap();
+        assert_eq!(embedded, serde_json::to_value(&index).unwrap());
+        for (name, sheet) in [("sprites", &atlas.sprites), ("backgrounds", &atlas.backgrounds)] {
+            let embedded = image::open(assets.join(format!("{name}.png"))).unwrap().into_rgba8();
+            assert_eq!(embedded.dimensions(), sheet.image.dimensions());
+            for (picture, &(left, top, width, height)) in &sheet.places {
+                let cut = |image| imageops::crop_imm(image, left, top, width, height).to_image();
+                let (ours, theirs) = (cut(&sheet.image), cut(&embedded));
+                let off = ours.iter().zip(theirs.iter()).map(|(&a, &b)| a.abs_diff(b)).max();
+                assert!(off <= Some(2), "{picture}: {off:?}");
+            }
+        }
+    }
+}

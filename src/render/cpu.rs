@@ -163,37 +163,57 @@ fn texel_row(item: &Item, x: i32, y: i32) -> usize {
     (item.v0.wrapping_add(moved) >> 16).clamp(0, (item.size >> 16) - 1) as usize
 }
 
+/// Texels a row, 16.16, below which a picture shows most of its rows twice or more.
+const ENLARGED: u32 = 40_000;
 /// Largest frame for which texel columns are looked up.
 const LOOKUP: usize = 64;
 
-/// A picture that is not turned shows the same texel columns in every row.
+/// A picture that is not turned: every row shows the same texel columns.
 fn upright(item: &Item, texels: &[u32], region: &Region, pixels: &mut [u32]) {
     let side = region.side();
     let (first, end) = (item.xl >> 16, item.xr >> 16);
     let mut lookup = [0_u16; LOOKUP];
-    for (entry, x) in lookup.iter_mut().zip(first..end) {
-        *entry = texel_column(item, x, 0) as u16;
+    let columns = &mut lookup[..(end - first) as usize];
+    for (column, x) in columns.iter_mut().zip(first..end) {
+        *column = texel_column(item, x, 0) as u16;
     }
-    let (first, width) = (first as usize, (item.size & 0xffff) as usize);
+    let width = (item.size & 0xffff) as usize;
     let picture = &texels[item.texel as usize..][..width * (item.size >> 16) as usize];
     let opacity = item.opacity as u32;
-    // The row drawn last: texel row, columns, and where it begins.
-    let mut last = (usize::MAX, 0, 0, 0);
-    for (y, left, right) in region.rows_of(item) {
-        if item.mode & OPAQUE != 0 {
-            let texel_row = texel_row(item, 0, y as i32);
-            let start = y * side + left;
-            if (last.0, last.1, last.2) == (texel_row, left, right) {
-                pixels.copy_within(last.3..last.3 + right - left, start);
-                continue;
+    let (y0, y1) = (item.y0 as usize, item.y1 as usize);
+    let rows = pixels[y0 * side..y1 * side].chunks_exact_mut(side).zip(&region.rows[y0..y1]);
+
+    let hides = item.mode & OPAQUE != 0;
+    if hides && item.dvdy.unsigned_abs() < ENLARGED {
+        // Several rows look the same: that which was drawn last is kept.
+        let (mut line, mut shown) = ([0; LOOKUP], usize::MAX);
+        for ((row, &(low, high)), y) in rows.zip(item.y0..) {
+            let (left, right) = (first.max(low), end.min(high));
+            let texel_row = texel_row(item, 0, y);
+            if left < right && shown != texel_row {
+                shown = texel_row;
+                let source = &picture[texel_row * width..][..width];
+                for (pixel, &column) in line.iter_mut().zip(&*columns) {
+                    *pixel = source[usize::from(column)];
+                }
             }
-            last = (texel_row, left, right, start);
+            if left < right {
+                let drawn = &line[(left - first) as usize..(right - first) as usize];
+                row[left as usize..right as usize].copy_from_slice(drawn);
+            }
         }
-        let source = &picture[texel_row(item, 0, y as i32) * width..][..width];
-        let row = &mut pixels[y * side..][..side][left..right];
-        let entries = &lookup[left - first..right - first];
-        let pairs = row.iter_mut().zip(entries.iter().map(|&entry| source[usize::from(entry)]));
-        if item.mode & OPAQUE != 0 {
+        return;
+    }
+    for ((row, &(low, high)), y) in rows.zip(item.y0..) {
+        let (left, right) = (first.max(low), end.min(high));
+        if left >= right {
+            continue;
+        }
+        let source = &picture[texel_row(item, 0, y) * width..][..width];
+        let columns = &columns[(left - first) as usize..(right - first) as usize];
+        let texels = columns.iter().map(|&column| source[usize::from(column)]);
+        let pairs = row[left as usize..right as usize].iter_mut().zip(texels);
+        if hides {
             pairs.for_each(|(pixel, texel)| *pixel = texel);
         } else if opacity == 255 {
             pairs.for_each(|(pixel, texel)| match texel >> 24 {

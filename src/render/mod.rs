@@ -13,3 +13,5 @@ pub mod pictures;
 
 #[cfg(test)]
 mod draw_vectors;
+#[cfg(test)]
+mod golden;
