@@ -151,7 +151,8 @@ fn draw(root: &Path, recolours: &Recolours, name: &str, size: (u16, u16)) -> Res
             shape.height()
         );
     }
-    let side = if name.starts_with("backgrounds/") { BACKGROUND_SIDE } else { SPRITE_SIDE };
+    let is_background = name.starts_with("backgrounds/");
+    let side = if is_background { BACKGROUND_SIDE } else { SPRITE_SIDE };
     let scale = side / width.max(height);
     let pixels = |length: f32| (length * scale).round().max(1.0) as u32;
     let (w, h) = (pixels(width), pixels(height));
@@ -160,7 +161,9 @@ fn draw(root: &Path, recolours: &Recolours, name: &str, size: (u16, u16)) -> Res
     resvg::render(&tree, fit, &mut pixmap.as_mut());
     let bytes = pixmap.pixels().iter().flat_map(|pixel| {
         let colour = pixel.demultiply();
-        [colour.red(), colour.green(), colour.blue(), colour.alpha()]
+        // Where shapes of a background meet, their smooth edges would let something through.
+        let alpha = if is_background { 255 } else { colour.alpha() };
+        [colour.red(), colour.green(), colour.blue(), alpha]
     });
     let image = RgbaImage::from_raw(w, h, bytes.collect()).context("as many bytes as pixels")?;
     Ok(Source { name: name.into(), image })
