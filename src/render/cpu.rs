@@ -54,19 +54,15 @@ impl Region {
         self.rows.fill((0, side));
     }
 
-    /// Takes another region of the same size in.
-    pub fn join(&mut self, other: &Self) {
-        for (row, &other) in self.rows.iter_mut().zip(&other.rows) {
-            *row = hull(*row, other);
-        }
-    }
-
     /// Takes in all pixels that an item may touch.
     pub fn add(&mut self, item: &Item) {
         for y in item.y0..item.y1 {
-            let columns = columns(item, y, self.rows.len() as i32);
+            let side = self.rows.len() as i32;
+            let (left, right) = columns(item, y, side);
+            // In fours, as pixels are converted.
+            let columns = (left & !3, ((right + 3) & !3).min(side));
             let row = &mut self.rows[y as usize];
-            *row = hull(*row, columns);
+            *row = hull(*row, if left < right { columns } else { (0, 0) });
         }
     }
 
@@ -242,8 +238,6 @@ fn turned(item: &Item, texels: &[u32], (x, y): (i32, i32), row: &mut [u32]) {
 pub fn write_rgb(pixels: &[u32], region: &Region, frame: &mut [u8]) {
     let side = region.rows.len();
     for (y, left, right) in region.rows() {
-        // Four pixels are twelve bytes, whose start is a multiple of four.
-        let (left, right) = (left & !3, ((right + 3) & !3).min(side));
         let row = &pixels[y * side + left..y * side + right];
         let bytes = &mut frame[3 * (y * side + left)..3 * (y * side + right)];
         let (fours, rest) = row.as_chunks::<4>();
@@ -257,6 +251,18 @@ pub fn write_rgb(pixels: &[u32], region: &Region, frame: &mut [u8]) {
         for (pixel, bytes) in rest.iter().zip(tail.as_chunks_mut::<3>().0) {
             let [_, r, g, b] = pixel.to_be_bytes();
             *bytes = [r, g, b];
+        }
+    }
+}
+
+/// Reads what [`write_rgb`] wrote.
+pub fn read_rgb(frame: &[u8], region: &Region, pixels: &mut [u32]) {
+    let side = region.side();
+    for (y, left, right) in region.rows() {
+        let row = &mut pixels[y * side + left..y * side + right];
+        let bytes = &frame[3 * (y * side + left)..3 * (y * side + right)];
+        for (pixel, &[r, g, b]) in row.iter_mut().zip(bytes.as_chunks::<3>().0) {
+            *pixel = u32::from_be_bytes([255, r, g, b]);
         }
     }
 }
@@ -286,6 +292,9 @@ mod tests {
             write_rgb(&pixels, &Region::all(size), &mut frame);
             let bytes = |p: &u32| [(p >> 16) as u8, (p >> 8) as u8, *p as u8];
             assert_eq!(frame, pixels.iter().flat_map(bytes).collect::<Vec<_>>(), "{size}");
+            let mut read = vec![0; pixels.len()];
+            read_rgb(&frame, &Region::all(size), &mut read);
+            assert_eq!(read, pixels.iter().map(|p| p | 0xff00_0000).collect::<Vec<_>>());
         }
     }
 }

@@ -22,7 +22,6 @@ pub struct Painter {
     calls: Vec<Call>,
     items: Vec<Item>,
     region: Region,
-    moving: Region,
     pixels: Vec<u32>,
 }
 
@@ -35,7 +34,6 @@ impl Painter {
             calls: Vec::new(),
             items: Vec::new(),
             region: Region::none(size),
-            moving: Region::none(size),
             pixels: vec![0; (size * size) as usize],
         }
     }
@@ -55,9 +53,9 @@ impl Painter {
 
 /// The frame of one world.
 ///
-/// Worlds draw what rarely changes first. The calls that stayed the same for two frames are kept
-/// as pixels of their own, and a frame is those with the rest drawn on top, in no more than the
-/// region that the rest covers now or covered before. Every byte is as if all had been drawn anew.
+/// Worlds draw what rarely changes first. What the calls that stayed the same for two frames look
+/// like is kept, and a frame is that with the rest drawn on top. Every byte is as if all had been
+/// drawn anew.
 #[derive(Clone, Debug, Default)]
 pub struct Frame {
     /// The calls of the frame; only the first of them if those had changed.
@@ -70,14 +68,10 @@ pub struct Frame {
 /// What a frame keeps of a world of which something stands still.
 #[derive(Clone, Debug)]
 struct Kept {
-    /// How many calls are drawn in `base`.
+    /// How many calls are drawn already.
     calls: usize,
-    base: Vec<u32>,
-    /// The whole frame, and the same as bytes.
-    pixels: Vec<u32>,
+    /// What they look like: as bytes, since memory is what many worlds are short of.
     rgb: Vec<u8>,
-    /// What the other calls cover.
-    moving: Region,
 }
 
 impl Frame {
@@ -94,7 +88,6 @@ impl Frame {
         list(&mut painter.calls);
         let next = &painter.calls;
         let common = self.calls.iter().zip(next).take_while(|(a, b)| a == b).count();
-        let same = common == next.len() && common == self.calls.len();
         let stable = common.min(self.common);
         let stands = common >= FEWEST_KEPT.min(next.len());
         self.common = common;
@@ -103,15 +96,12 @@ impl Frame {
         self.calls.extend_from_slice(&next[common.min(remembered)..remembered]);
 
         match &mut self.kept {
-            Some(kept) if same => out.copy_from_slice(&kept.rgb),
             Some(kept) if kept.calls <= stable && stable < kept.calls + GROWTH => {
-                kept.draw(painter);
-                out.copy_from_slice(&kept.rgb);
+                kept.draw(painter, out);
             }
             _ if stable >= FEWEST_KEPT => {
-                let kept = self.kept.get_or_insert_with(|| Kept::new(painter));
-                kept.keep(stable, painter);
-                out.copy_from_slice(&kept.rgb);
+                let kept = self.kept.insert(Kept::new(stable, painter));
+                kept.draw(painter, out);
             }
             _ => {
                 self.kept = None;
@@ -136,38 +126,27 @@ impl Painter {
 }
 
 impl Kept {
-    fn new(painter: &Painter) -> Self {
-        let pixels = painter.pixels.clone();
-        let rgb = vec![0; 3 * pixels.len()];
-        Self { calls: 0, base: pixels.clone(), pixels, rgb, moving: Region::none(painter.size()) }
-    }
-
-    /// Keeps the first `calls` calls from now on, and draws the frame anew.
-    fn keep(&mut self, calls: usize, painter: &mut Painter) {
-        self.calls = calls;
+    /// Keeps the first `calls` calls of a frame.
+    fn new(calls: usize, painter: &mut Painter) -> Self {
         painter.build(0..calls);
         painter.region.fill();
-        cpu::draw(&painter.items, &painter.pictures, &painter.region, &mut self.base);
-        self.moving.fill();
-        self.draw(painter);
+        let Painter { items, pictures, region, pixels, .. } = painter;
+        cpu::draw(items, pictures, region, pixels);
+        let mut rgb = vec![0; 3 * pixels.len()];
+        cpu::write_rgb(pixels, region, &mut rgb);
+        Self { calls, rgb }
     }
 
-    /// Draws what is not kept.
-    fn draw(&mut self, painter: &mut Painter) {
+    /// Draws the calls that are not kept on top of those that are.
+    fn draw(&self, painter: &mut Painter, out: &mut [u8]) {
         painter.build(self.calls..painter.calls.len());
-        let Painter { items, pictures, region, moving, .. } = painter;
-        moving.clear();
-        items.iter().for_each(|item| moving.add(item));
-        region.clone_from(&self.moving);
-        region.join(moving);
-        self.moving.clone_from(moving);
-        let side = region.side();
-        for (y, left, right) in region.rows() {
-            let row = y * side + left..y * side + right;
-            self.pixels[row.clone()].copy_from_slice(&self.base[row]);
-        }
-        cpu::draw(items, pictures, region, &mut self.pixels);
-        cpu::write_rgb(&self.pixels, region, &mut self.rgb);
+        let Painter { items, pictures, region, pixels, .. } = painter;
+        region.clear();
+        items.iter().for_each(|item| region.add(item));
+        out.copy_from_slice(&self.rgb);
+        cpu::read_rgb(&self.rgb, region, pixels);
+        cpu::draw(items, pictures, region, pixels);
+        cpu::write_rgb(pixels, region, out);
     }
 }
 

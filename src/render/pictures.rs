@@ -283,3 +283,60 @@ fn read(path: &Path, size: (u16, u16)) -> Result<RgbaImage, PictureError> {
     }
     Ok(reader().decode().map_err(decode)?.into_rgba8())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use temp_dir::TempDir;
+
+    /// What is said of a folder in which the first image that the maze needs is `bytes`.
+    fn refused(bytes: Option<&[u8]>) -> String {
+        let folder = TempDir::new().unwrap();
+        if let Some(bytes) = bytes {
+            std::fs::create_dir_all(folder.path().join("kenney/Enemies")).unwrap();
+            std::fs::write(folder.path().join("kenney/Enemies/mouse_move.png"), bytes).unwrap();
+        }
+        let error = Pictures::original("procgen:maze", folder.path()).unwrap_err().to_string();
+        error.replace(&*folder.path().to_string_lossy(), "DIR")
+    }
+
+    fn png(width: u32, height: u32) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        RgbaImage::new(width, height).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    }
+
+    #[test]
+    fn images_that_are_not_the_originals_are_refused_by_name() {
+        let name = "DIR/kenney/Enemies/mouse_move.png";
+        assert!(refused(None).starts_with(&format!("{name}: ")));
+        for broken in [&b"no image"[..], &png(128, 128)[..100], b""] {
+            assert!(refused(Some(broken)).starts_with(&format!("{name}: not a readable image: ")));
+        }
+        let size = format!(
+            "{name} is 128x127; the original's is 128x128: take the files of procgen 0.10.7 as \
+             they are"
+        );
+        assert_eq!(refused(Some(&png(128, 127))), size);
+        // A head that promises 10 GB is not believed: only the head is read.
+        let mut bomb = png(1, 1);
+        bomb[16..24].copy_from_slice(&[0, 0, 0xc3, 0x50, 0, 0, 0xc3, 0x50]);
+        let crc = crc32fast::hash(&bomb[12..29]);
+        bomb[29..33].copy_from_slice(&crc.to_be_bytes());
+        assert!(refused(Some(&bomb)).starts_with(&format!("{name} is 50000x50000; ")));
+        // The first image is right: the next is missing.
+        assert!(!refused(Some(&png(128, 128))).contains("mouse_move"));
+        let nowhere = Pictures::original("procgen:maze", Path::new("nowhere")).unwrap_err();
+        assert!(matches!(nowhere, PictureError::Folder(_)), "{nowhere}");
+    }
+
+    #[test]
+    fn opacity_weighs_colours() {
+        let image = RgbaImage::from_raw(3, 1, vec![200, 0, 0, 255, 0, 100, 0, 85, 9, 9, 9, 0]);
+        let half = halved(&image.unwrap());
+        assert_eq!(half.dimensions(), (2, 1));
+        // Two texels of each, as a row has no other below it.
+        assert_eq!(half.get_pixel(0, 0).0, [150, 25, 0, 170]);
+        assert_eq!(half.get_pixel(1, 0).0, [0, 0, 0, 0]);
+    }
+}

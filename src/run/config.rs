@@ -393,7 +393,7 @@ fn check_types(table: &toml::Table) -> Result<(), String> {
 
 /// A value in the type of the one that it replaces: whole numbers become reals where one is due.
 fn fit(path: &str, known: &toml::Value, value: toml::Value) -> Result<toml::Value, ConfigError> {
-    use toml::Value::{Array, Float, Integer};
+    use toml::Value::{Array, Float, Integer, String};
     match (known, value) {
         (Float(_), Integer(i)) => Ok(Float(i as f64)),
         // All whole numbers are counts.
@@ -405,6 +405,12 @@ fn fit(path: &str, known: &toml::Value, value: toml::Value) -> Result<toml::Valu
         // Samples are often written as 5e6.
         (Integer(_), Float(f)) if f.fract() == 0.0 && f.abs() < 1e15 => Ok(Integer(f as i64)),
         (known, value) if known.same_type(&value) => Ok(value),
+        // An option of an environment may be a name or a list; the environment knows which.
+        (String(_), value @ Array(_)) | (Array(_), value @ String(_))
+            if path.starts_with("env.") =>
+        {
+            Ok(value)
+        }
         (known, value) => {
             Err(range(path, &value, format!("of type {}, like {known}", known.type_str())))
         }

@@ -104,7 +104,7 @@ impl Render {
         options: &Options,
         device: &burn::tensor::Device,
     ) -> Result<Speed> {
-        let pictures = Pictures::built_in(&format!("procgen:{}", game.facts.name), gpu::SIDE);
+        let pictures = Pictures::built_in(&format!("procgen:{}", game.facts.name), SIDE);
         let mut renderer = Renderer::new(device, &pictures)?;
         let batches = self.play(game, options, &pictures)?;
         let resident: Vec<_> =
