@@ -105,11 +105,7 @@ impl Frame {
             }
             _ => {
                 self.kept = None;
-                painter.build(0..painter.calls.len());
-                painter.region.fill();
-                let Painter { items, pictures, region, pixels, .. } = painter;
-                cpu::draw(items, pictures, region, pixels);
-                cpu::write_rgb(pixels, region, out);
+                painter.draw_first(painter.calls.len(), out);
             }
         }
     }
@@ -123,17 +119,22 @@ impl Painter {
             self.builder.build(call, &self.pictures, &mut self.items);
         }
     }
+
+    /// Draws the first `calls` calls on black.
+    fn draw_first(&mut self, calls: usize, out: &mut [u8]) {
+        self.build(0..calls);
+        self.region.fill();
+        self.pixels.fill(0xff00_0000);
+        cpu::draw(&self.items, &self.pictures, &self.region, &mut self.pixels);
+        cpu::write_rgb(&self.pixels, &self.region, out);
+    }
 }
 
 impl Kept {
     /// Keeps the first `calls` calls of a frame.
     fn new(calls: usize, painter: &mut Painter) -> Self {
-        painter.build(0..calls);
-        painter.region.fill();
-        let Painter { items, pictures, region, pixels, .. } = painter;
-        cpu::draw(items, pictures, region, pixels);
-        let mut rgb = vec![0; 3 * pixels.len()];
-        cpu::write_rgb(pixels, region, &mut rgb);
+        let mut rgb = vec![0; 3 * painter.pixels.len()];
+        painter.draw_first(calls, &mut rgb);
         Self { calls, rgb }
     }
 
@@ -154,6 +155,17 @@ impl Kept {
 mod tests {
     use super::*;
     use gslab_envs::procgen::{Mode, Options, games::GAMES};
+
+    #[test]
+    fn what_nothing_covers_is_black() {
+        use gslab_envs::draw::Rect;
+        let mut painter = Painter::new(Arc::default(), 8);
+        let fill = |x| Call::Fill { rect: Rect::new(x, 0.0, 4.0, 8.0), colour: [9, 9, 9, 255] };
+        let left = painter.draw(|calls| calls.push(fill(0.0)));
+        let right = painter.draw(|calls| calls.push(fill(4.0)));
+        assert!(left.chunks_exact(24).all(|row| row[..12] == [9; 12] && row[12..] == [0; 12]));
+        assert!(right.chunks_exact(24).all(|row| row[..12] == [0; 12] && row[12..] == [9; 12]));
+    }
 
     /// Every game in every mode: a frame that keeps what it can is the frame drawn anew.
     #[test]
