@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use cpu_time::ThreadTime;
 use gslab_envs::{
     procgen::{
-        Options,
+        Mode, Options,
         camera::VIEW,
         games::{Entry, GAMES},
         options::{LevelRange, Levels},
@@ -108,12 +108,7 @@ impl Bench {
 impl Envs {
     fn run(self) -> Result<ExitCode> {
         self.output.check()?;
-        let games: Vec<&Entry> = match &self.games[..] {
-            [] => GAMES.iter().collect(),
-            names => names.iter().map(|name| procgen_game(name)).collect::<Result<_>>()?,
-        };
-        let modes = games.iter().map(|game| procgen_mode(game, &self.mode));
-        let mode = modes.collect::<Result<Vec<_>>>()?[0];
+        let (games, mode) = games_in_mode(&self.games, &self.mode)?;
         let levels = Levels::Named(LevelRange::Training);
         let options = Options { mode, levels, ..Options::default() };
 
@@ -295,6 +290,17 @@ impl Speed {
             }
         }
     }
+}
+
+/// The games of those names, or all, and a mode that each of them has.
+fn games_in_mode(names: &[String], mode: &str) -> Result<(Vec<&'static Entry>, Mode)> {
+    let games: Vec<&Entry> = match names {
+        [] => GAMES.iter().collect(),
+        names => names.iter().map(|name| procgen_game(name)).collect::<Result<_>>()?,
+    };
+    let modes = games.iter().map(|game| procgen_mode(game, mode));
+    let mode = modes.collect::<Result<Vec<_>>>()?[0];
+    Ok((games, mode))
 }
 
 /// The median, and the lowest and highest value.

@@ -1,8 +1,8 @@
 //! Painter calls as integers: what an executor, on the CPU or the GPU, turns into pixels.
 //!
 //! The arithmetic is that of `procgen` 0.10.7's frames, whose painter is Qt 5.13.2 without
-//! antialiasing, in double precision and in the order of `shared/procgen/drawing.md`, to whose
-//! sections the comments point; docs/rendering.md tells the rules.
+//! antialiasing, in double precision and in its order of operations. docs/rendering.md tells the
+//! rules; section numbers in comments are those of the specification that was made of them.
 
 use super::pictures::{Pictures, Texture};
 use bytemuck::{Pod, Zeroable};

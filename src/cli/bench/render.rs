@@ -1,6 +1,6 @@
-use super::{median, parse_seconds, thousands};
+use super::{games_in_mode, median, parse_seconds, thousands};
 use crate::{
-    cli::{Output, procgen_game, procgen_mode},
+    cli::Output,
     device::{self, Device, DeviceChoice},
     error::{Error, Result},
     render::{
@@ -11,11 +11,7 @@ use crate::{
 };
 use clap::Args;
 use gslab_envs::{
-    procgen::{
-        Options,
-        games::{Entry, GAMES},
-        world::ACTIONS,
-    },
+    procgen::{Options, games::Entry, world::ACTIONS},
     rng::Stream,
 };
 use serde::Serialize;
@@ -66,12 +62,8 @@ struct Speed {
 impl Render {
     pub fn run(self) -> Result<ExitCode> {
         self.output.check()?;
-        let games: Vec<&Entry> = match &self.games[..] {
-            [] => GAMES.iter().collect(),
-            names => names.iter().map(|name| procgen_game(name)).collect::<Result<_>>()?,
-        };
-        let modes = games.iter().map(|game| procgen_mode(game, &self.mode));
-        let options = Options { mode: modes.collect::<Result<Vec<_>>>()?[0], ..Options::default() };
+        let (games, mode) = games_in_mode(&self.games, &self.mode)?;
+        let options = Options { mode, ..Options::default() };
         let Device::Gpu { device, adapter } = device::open(self.device)? else {
             return Err(Error::Usage("bench render measures GPUs: give it --device gpu".into()));
         };
