@@ -1,6 +1,6 @@
 //! Many worlds of one kind stepped together: auto-reset, episode bookkeeping, snapshots.
 
-use crate::{Action, ActionSpace, End, Env, Level, Spec, draw::Call, levels::LevelSet};
+use crate::{Action, ActionSpace, End, Env, Level, Spec, draw::DrawList, levels::LevelSet};
 use serde::{Deserialize, Serialize};
 
 /// An episode that ended.
@@ -109,8 +109,8 @@ pub trait Batch: Send {
     fn step(&mut self, actions: Actions<'_>, out: StepOut<'_>, ended: &mut Vec<Episode>);
     /// Writes the current observations, `[n, observation]`.
     fn sense(&self, observations: &mut [f32]);
-    /// Appends the painter calls that draw a world; see [`Env::draw`].
-    fn draw(&self, world: usize, size: u32, calls: &mut Vec<Call>);
+    /// Lists what a world looks like; see [`Env::draw`].
+    fn draw(&self, world: usize, size: u32, list: &mut DrawList);
     /// Every world, level counter and running statistic as bytes.
     fn snapshot(&self) -> Vec<u8>;
     /// Continues exactly where [`Batch::snapshot`] was taken.
@@ -212,8 +212,8 @@ impl<E: Env> Batch for Worlds<E> {
         }
     }
 
-    fn draw(&self, world: usize, size: u32, calls: &mut Vec<Call>) {
-        self.slots[world].world.draw(size, calls);
+    fn draw(&self, world: usize, size: u32, list: &mut DrawList) {
+        self.slots[world].world.draw(size, list);
     }
 
     fn snapshot(&self) -> Vec<u8> {

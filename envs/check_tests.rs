@@ -438,5 +438,5 @@ impl Env for Toy {
         out.copy_from_slice(&numbers);
     }
 
-    fn draw(&self, _size: u32, _calls: &mut Vec<crate::draw::Call>) {}
+    fn draw(&self, _size: u32, _list: &mut crate::draw::DrawList) {}
 }

@@ -67,4 +67,36 @@ pub enum Call {
         to: (i32, i32),
         colour: Colour,
     },
+    /// A picture that fills a cell of [`DrawList::columns`] and [`DrawList::rows`].
+    Cell {
+        picture: Picture,
+        column: u16,
+        row: u16,
+    },
+}
+
+/// What a frame shows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DrawList {
+    /// First to last, as they cover one another.
+    pub calls: Vec<Call>,
+    /// Left edge and width of each column of a grid, in pixels.
+    pub columns: Vec<(f64, f64)>,
+    /// Upper edge and height of each of its rows.
+    pub rows: Vec<(f64, f64)>,
+}
+
+impl DrawList {
+    /// Makes it the list of a frame that shows nothing.
+    pub fn clear(&mut self) {
+        self.calls.clear();
+        self.columns.clear();
+        self.rows.clear();
+    }
+
+    /// The rectangle of a cell; it must be one of the grid.
+    pub fn cell(&self, column: u16, row: u16) -> Rect {
+        let ((x, w), (y, h)) = (self.columns[usize::from(column)], self.rows[usize::from(row)]);
+        Rect { x, y, w, h }
+    }
 }

@@ -15,7 +15,7 @@ pub mod procgen;
 pub mod registry;
 pub mod rng;
 
-use draw::Call;
+use draw::DrawList;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Which world to build: a variation of the environment and the randomness within it.
@@ -106,6 +106,6 @@ pub trait Env: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
     /// Writes the vector observation; `out` has length `spec.observation`.
     fn sense(&self, out: &mut [f32]);
 
-    /// Appends the painter calls that draw the world on `size * size` pixels.
-    fn draw(&self, size: u32, calls: &mut Vec<Call>);
+    /// Lists what the world looks like on `size * size` pixels; `list` must be empty.
+    fn draw(&self, size: u32, list: &mut DrawList);
 }

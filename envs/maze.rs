@@ -6,7 +6,7 @@
 
 use crate::{
     Action, ActionSpace, End, Env, Level, OptionError, Spec, Step,
-    draw::{Call, Colour, Rect},
+    draw::{Call, Colour, DrawList, Rect},
     rng::Stream,
 };
 use serde::{Deserialize, Serialize};
@@ -459,7 +459,7 @@ impl Env for Maze {
     }
 
     /// A picture for people: all of the maze, the goals, the agent.
-    fn draw(&self, size: u32, calls: &mut Vec<Call>) {
+    fn draw(&self, size: u32, list: &mut DrawList) {
         let o = &self.options;
         let (width, height) = (o.tines_end(), 2.0 * o.top());
         let unit = f64::from(size) / f64::from(1.1 * width.max(height));
@@ -469,7 +469,7 @@ impl Env for Maze {
             Rect::new(x, half - unit * f64::from(top), unit * f64::from(w), unit * f64::from(h))
         };
         let side = f64::from(size);
-        let mut fill = |rect, colour| calls.push(Call::Fill { rect, colour });
+        let mut fill = |rect, colour| list.calls.push(Call::Fill { rect, colour });
         fill(Rect::new(0.0, 0.0, side, side), WALLS);
         fill(rect(0.0, o.half_width, o.corridor_length, 2.0 * o.half_width), FLOOR);
         fill(rect(o.corridor_length, o.top(), o.spine_width, height), FLOOR);
@@ -480,7 +480,7 @@ impl Env for Maze {
         let mut disc = |[x, y]: [f32; 2], colour| {
             let r = 0.8 * o.half_width;
             let rect = rect(x - r, y + r, 2.0 * r, 2.0 * r);
-            calls.push(Call::Ellipse { rect, colour, border: false });
+            list.calls.push(Call::Ellipse { rect, colour, border: false });
         };
         for goal in 0..GOALS {
             disc(o.goal(goal), if goal == self.goal() { OWN_GOAL } else { OTHER_GOAL });

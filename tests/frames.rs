@@ -14,6 +14,7 @@ use gslab::{
 use gslab_envs::{
     ActionSpace, End,
     batch::{Actions, Batch, StepOut},
+    draw::DrawList,
     levels::{LevelSet, Order},
     procgen::{Mode, games::GAMES},
     registry,
@@ -103,18 +104,16 @@ fn assert_same_frames(environment: &str, mode: Option<Mode>) {
     let mut expected = vec![0; BYTES];
     let mut builder = Builder::new(SIDE);
     let mut play = Play::new(environment, mode);
-    let (mut lists, mut calls) = (DrawLists::default(), Vec::new());
+    let (mut lists, mut list) = (DrawLists::default(), DrawList::default());
     for frame in 0..FRAMES {
         lists.clear();
         let mut items = 0;
         for world in 0..ENVIRONMENTS {
-            calls.clear();
-            play.batch.draw(world, SIDE, &mut calls);
-            lists.push(&calls, &pictures);
+            list.clear();
+            play.batch.draw(world, SIDE, &mut list);
+            lists.push(&list, &pictures);
             let mut built: Vec<Item> = Vec::new();
-            for call in &calls {
-                builder.build(call, &pictures, &mut built);
-            }
+            builder.build(&list, 0..list.calls.len(), &pictures, &mut built);
             items += built.len();
         }
         let sent = renderer.bytes_sent();
@@ -126,7 +125,7 @@ fn assert_same_frames(environment: &str, mode: Option<Mode>) {
         let frames = gpu::read(frames).unwrap();
         assert_eq!(frames.len(), ENVIRONMENTS * BYTES);
         for (world, gpu) in frames.chunks_exact(BYTES).enumerate() {
-            let list = |calls: &mut _| play.batch.draw(world, SIDE, calls);
+            let list = |list: &mut _| play.batch.draw(world, SIDE, list);
             cpu[world].draw(&mut painter, list, &mut expected);
             assert!(expected == gpu, "{environment} {mode:?}: world {world}, frame {frame}");
         }
@@ -158,10 +157,10 @@ fn first_frames(environment: &str) -> (Renderer, DrawLists, Vec<u8>) {
     let play = Play::new(environment, None);
     let (mut lists, mut cpu) = (DrawLists::default(), Vec::new());
     for world in 0..ENVIRONMENTS {
-        let mut calls = Vec::new();
-        play.batch.draw(world, SIDE, &mut calls);
-        lists.push(&calls, &pictures);
-        cpu.extend(painter.draw(|list| list.extend(&calls)));
+        let mut list = DrawList::default();
+        play.batch.draw(world, SIDE, &mut list);
+        lists.push(&list, &pictures);
+        cpu.extend(painter.draw(|list| play.batch.draw(world, SIDE, list)));
     }
     (renderer, lists, cpu)
 }

@@ -3,7 +3,10 @@
 //! `shared/procgen/traces` beside the repository, all of it is replayed.
 
 use super::{Report, games, replay};
-use crate::procgen::{Mode, Options, mt19937::Mt19937, world::Original};
+use crate::{
+    draw::DrawList,
+    procgen::{Mode, Options, mt19937::Mt19937, world::Original},
+};
 use flate2::{
     Compression,
     read::{GzDecoder, GzEncoder},
@@ -167,7 +170,7 @@ fn altered_states_do_no_harm() {
             if let Ok(mut world) = entry.from_bytes(&state) {
                 for _ in 0..20 {
                     world.act(rng.randn(15));
-                    world.draw(64, &mut Vec::new());
+                    world.draw(64, &mut DrawList::default());
                 }
             }
         }

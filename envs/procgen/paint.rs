@@ -9,7 +9,7 @@ use super::{
     entity::{Entity, INVALID_OBJ, SPACE},
     game::Game,
 };
-use crate::draw::{BLACK, Call, Colour, Picture, Rect};
+use crate::draw::{BLACK, Call, Colour, DrawList, Picture, Rect};
 
 /// Most tiles of a sprite. No game has more than some fifty; a state that was tampered with could
 /// ask for billions.
@@ -24,12 +24,13 @@ pub struct Canvas<'a> {
     pub camera: Camera,
     /// Side of the frame in pixels.
     pub size: u32,
-    calls: &'a mut Vec<Call>,
+    list: &'a mut DrawList,
 }
 
 impl Canvas<'_> {
+    #[inline]
     pub fn call(&mut self, call: Call) {
-        self.calls.push(call);
+        self.list.calls.push(call);
     }
 
     pub fn fill(&mut self, rect: Rect, colour: Colour) {
@@ -40,7 +41,7 @@ impl Canvas<'_> {
     pub fn tile(&mut self, picture: Picture, rect: Rect, ratio: f32, mirror: bool, opacity: f32) {
         let mut image = |rect| {
             let turn = None;
-            self.calls.push(Call::Image { picture, rect, mirror, opacity, turn });
+            self.list.calls.push(Call::Image { picture, rect, mirror, opacity, turn });
         };
         let Rect { x, y, w, h } = rect;
         let shape = f64::from(ratio.abs());
@@ -100,24 +101,49 @@ impl Canvas<'_> {
             (center - margin) as i32..=(center + margin) as i32
         };
         let (center_x, center_y) = self.camera.center();
-        for x in range(e.main_width, center_x) {
-            for y in range(e.main_height, center_y) {
+        let across = (0..u16::MAX).zip(range(e.main_width, center_x));
+        let up = (0..u16::MAX).zip(range(e.main_height, center_y));
+        let place = |x: i32, y: i32| {
+            self.camera.world_rect(x as f32, y as f32 + 1.0, 1.0, 1.0, CELL_MARGIN)
+        };
+        self.list.columns.extend(across.clone().map(|(_, x)| place(x, 0)).map(|r| (r.x, r.w)));
+        self.list.rows.extend(up.clone().map(|(_, y)| place(0, y)).map(|r| (r.y, r.h)));
+        for (column, x) in across {
+            for (row, y) in up.clone() {
                 let kind = e.get_obj(x, y);
-                if kind == INVALID_OBJ || kind == SPACE {
-                    continue;
-                }
-                let rect = self.camera.world_rect(x as f32, y as f32 + 1.0, 1.0, 1.0, CELL_MARGIN);
-                if !game.draw_cell(e, kind, rect, self) {
-                    let theme = game.theme_for_grid_obj(e, kind);
-                    self.sprite(game, e, rect, Look { theme, ..Look::of_cell(kind) });
+                if kind != INVALID_OBJ && kind != SPACE {
+                    self.cell(game, e, kind, (column, row));
                 }
             }
         }
     }
 
+    #[inline]
+    fn cell<G: Game>(&mut self, game: &G, e: &Engine, kind: i32, (column, row): (u16, u16)) {
+        if game.draw_cell(e, kind, self.list.cell(column, row), self) {
+            return;
+        }
+        let theme = game.theme_for_grid_obj(e, kind);
+        let kind = game.image_for_type(e, kind);
+        if kind < 0 {
+            return;
+        }
+        let theme = e.shown_theme(kind, theme);
+        self.call(if e.settings.use_monochrome_assets {
+            let rect = self.list.cell(column, row);
+            Call::Fill { rect, colour: monochrome(kind, theme) }
+        } else {
+            Call::Cell { picture: Picture::Sprite { kind, theme }, column, row }
+        });
+    }
+
     fn sprite<G: Game>(&mut self, game: &G, e: &Engine, rect: Rect, look: Look) {
         let kind = game.image_for_type(e, look.image_type);
         if kind < 0 {
+            return;
+        }
+        let sprite_rect = game.sprite_rect(e, kind, rect);
+        if look.rotation == 0.0 && !self.in_sight(sprite_rect) {
             return;
         }
         let theme = e.shown_theme(kind, look.theme);
@@ -126,7 +152,7 @@ impl Canvas<'_> {
             return;
         }
         let picture = Picture::Sprite { kind, theme };
-        let rect = game.sprite_rect(e, kind, rect);
+        let rect = sprite_rect;
         let Look { mirror, opacity, rotation, ratio, .. } = look;
         if rotation == 0.0 && ratio != 0.0 {
             self.tile(picture, rect, ratio, mirror, opacity);
@@ -135,6 +161,14 @@ impl Canvas<'_> {
             let turn = (rotation != 0.0).then_some(degrees);
             self.call(Call::Image { picture, rect, mirror, opacity, turn });
         }
+    }
+
+    /// Whether a rectangle may show, however its edges are rounded. Most of a world that scrolls
+    /// does not.
+    fn in_sight(&self, Rect { x, y, w, h }: Rect) -> bool {
+        let side = f64::from(self.size);
+        let beside = |a: f64, b: f64| a.max(b) < -1.0 || a.min(b) > side + 1.0;
+        !beside(x, x + w) && !beside(y, y + h)
     }
 
     /// The agent's velocity as two shades of grey.
@@ -174,10 +208,6 @@ impl Look {
             ratio: 0.0,
         }
     }
-
-    fn of_cell(kind: i32) -> Self {
-        Self { image_type: kind, theme: 0, mirror: false, opacity: 1.0, rotation: 0.0, ratio: 0.0 }
-    }
 }
 
 /// The colour that stands for a sprite.
@@ -188,9 +218,9 @@ fn monochrome(kind: i32, theme: i32) -> Colour {
 }
 
 /// Lists the calls that draw a frame of `size * size` pixels; [`VIEW`] is what an observation has.
-pub(super) fn paint<G: Game>(game: &G, e: &Engine, size: u32, calls: &mut Vec<Call>) {
+pub(super) fn paint<G: Game>(game: &G, e: &Engine, size: u32, list: &mut DrawList) {
     let camera = if size == VIEW { e.camera } else { e.camera.sized(e.visibility, size) };
-    let mut canvas = Canvas { camera, size, calls };
+    let mut canvas = Canvas { camera, size, list };
     let side = f64::from(size);
     canvas.fill(Rect::new(0.0, 0.0, side, side), BLACK);
     if e.settings.use_backgrounds {

@@ -134,6 +134,7 @@ impl Engine {
     }
 
     /// The theme that is shown, which the options may restrict to the first.
+    #[inline]
     pub fn shown_theme(&self, image_type: i32, theme: i32) -> i32 {
         let keeps = || self.facts.sprite(image_type).is_some_and(|sprite| sprite.keeps_theme);
         if self.settings.restrict_themes && !keeps() { 0 } else { theme }

@@ -9,7 +9,7 @@ use super::{
     paint,
     state::{Checksums, StateError},
 };
-use crate::{Action, ActionSpace, End, Env, Level, OptionError, Spec, Step, draw::Call};
+use crate::{Action, ActionSpace, End, Env, Level, OptionError, Spec, Step, draw::DrawList};
 use std::sync::LazyLock;
 
 /// Number of discrete actions: nine directions and six keys.
@@ -214,8 +214,8 @@ impl<G: Game> Env for World<G> {
     }
 
     /// 64 is the size of the original's observations, and the size at which pixels are the same.
-    fn draw(&self, size: u32, calls: &mut Vec<Call>) {
-        paint::paint(&self.game, &self.engine, size, calls);
+    fn draw(&self, size: u32, list: &mut DrawList) {
+        paint::paint(&self.game, &self.engine, size, list);
     }
 }
 
@@ -232,7 +232,7 @@ pub trait Original: Send {
     /// The reset that follows the end of an episode.
     fn next_level(&mut self);
     /// See [`Env::draw`].
-    fn draw(&self, size: u32, calls: &mut Vec<Call>);
+    fn draw(&self, size: u32, list: &mut DrawList);
     /// See [`World::to_bytes`].
     fn to_bytes(&self) -> Vec<u8>;
     /// Takes the state of [`World::to_bytes`] over; keeps its own on an error.
@@ -272,8 +272,8 @@ impl<G: Game> Original for World<G> {
         self.reset();
     }
 
-    fn draw(&self, size: u32, calls: &mut Vec<Call>) {
-        Env::draw(self, size, calls);
+    fn draw(&self, size: u32, list: &mut DrawList) {
+        Env::draw(self, size, list);
     }
 
     fn to_bytes(&self) -> Vec<u8> {

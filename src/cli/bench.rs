@@ -193,7 +193,7 @@ impl Envs {
                 let rows = observations.chunks_exact_mut(bytes);
                 for ((world, frame), row) in worlds.iter_mut().zip(&mut frames).zip(rows) {
                     world.act(*actions.next().expect("a cycle has no end"));
-                    frame.draw(&mut painter, |calls| world.draw(VIEW, calls), row);
+                    frame.draw(&mut painter, |list| world.draw(VIEW, list), row);
                 }
                 drawn += u64::from(ENVIRONMENTS);
                 let elapsed = began.elapsed().as_secs_f64();

@@ -94,7 +94,7 @@ impl Conformance {
                             Some(painter) => painter,
                             none => none.insert(Painter::new(images.of(world.facts().name)?, VIEW)),
                         };
-                        frame.draw(painter, |calls| world.draw(VIEW, calls), &mut pixels);
+                        frame.draw(painter, |list| world.draw(VIEW, list), &mut pixels);
                         Ok(crc32fast::hash(&pixels))
                     }
                 });

@@ -90,7 +90,7 @@ impl Record {
         for number in 1..=self.steps {
             if kind == Kind::Gif || number == self.steps {
                 for (i, frame) in frames.iter_mut().enumerate() {
-                    let list = |calls: &mut _| recording.stage.draw(i, self.size, calls);
+                    let list = |list: &mut _| recording.stage.draw(i, self.size, list);
                     frame.draw(&mut painter, list, &mut shown);
                     grid.put(i, &shown, &mut picture);
                 }

@@ -10,7 +10,7 @@ use crate::{
 use gslab_envs::{
     End, Spec,
     batch::{Actions, Batch, Episode, SnapshotError, StepOut},
-    draw::Call,
+    draw::DrawList,
     levels::{LevelSet, Order},
     procgen::camera::VIEW,
     registry::Family,
@@ -167,9 +167,9 @@ impl Stage {
         self.batch.step(actions, out, ended);
     }
 
-    /// Appends the painter calls of a world on `size * size` pixels.
-    pub fn draw(&self, world: usize, size: u32, calls: &mut Vec<Call>) {
-        self.batch.draw(world, size, calls);
+    /// Lists what a world looks like on `size * size` pixels; `list` must be empty.
+    pub fn draw(&self, world: usize, size: u32, list: &mut DrawList) {
+        self.batch.draw(world, size, list);
     }
 
     /// All worlds as bytes.

@@ -277,7 +277,7 @@ impl Session {
     /// Puts the agent's view on film, if one is being made.
     fn shoot(&mut self) -> Result<(), SessionError> {
         let Some(film) = &mut self.film else { return Ok(()) };
-        let list = |calls: &mut _| self.stage.draw(0, AGENTS_VIEW, calls);
+        let list = |list: &mut _| self.stage.draw(0, AGENTS_VIEW, list);
         film.push(self.agents_view.draw(list))?;
         Ok(())
     }
@@ -312,7 +312,7 @@ impl Session {
                 pixels: vec![0; 3 * (size * size) as usize],
             }),
         };
-        let list = |calls: &mut _| self.stage.draw(0, size, calls);
+        let list = |list: &mut _| self.stage.draw(0, size, list);
         view.frame.draw(&mut view.painter, list, &mut view.pixels);
         (&view.pixels, size)
     }

@@ -1,9 +1,20 @@
 //! Items to pixels on the CPU: the specification that shaders are held to, byte for byte.
+//!
+//! Pixels are drawn in blocks of eight neighbours, which compilers make vector instructions of.
 
 use super::{
     item::{FILL, Item, MIRRORED, OPAQUE},
     pictures::Pictures,
+    strips::Strips,
 };
+use pulp::{Arch, Simd, WithSimd};
+
+/// Pixels of a block.
+pub(super) const LANES: usize = 8;
+/// Texels of a row that a byte can count, so that no column is out of bounds.
+pub(super) const WINDOW: usize = 256;
+/// Neighbouring pixels or texels, premultiplied 0xAARRGGBB.
+pub(super) type Block = [u32; LANES];
 
 /// All four channels of 0xAARRGGBB times `a` / 255, rounded as the painter of Procgen does: two
 /// channels at a time, 16 bits each.
@@ -16,260 +27,259 @@ fn scale(colour: u32, a: u32) -> u32 {
     pair(colour & 0x00ff_00ff) | pair(colour >> 8 & 0x00ff_00ff) << 8
 }
 
-/// A premultiplied colour over another.
+/// A premultiplied colour over another. Nothing over a colour is that colour.
 #[inline(always)]
 fn over(source: u32, below: u32) -> u32 {
     source.wrapping_add(scale(below, 255 - (source >> 24)))
 }
 
-/// A rectangle of columns for each row, in which alone items are drawn.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Region {
-    /// First column and the one after the last, for each row.
-    rows: Vec<(i32, i32)>,
+/// Draws items on frames of one size.
+pub struct Raster {
+    side: usize,
+    /// Row by row 0xAARRGGBB, and a block more: who draws the last pixel may touch it.
+    pixels: Vec<u32>,
+    strips: Strips,
+    /// Texel columns of a row.
+    columns: Vec<u8>,
 }
 
-impl Region {
-    pub fn all(size: u32) -> Self {
-        Self { rows: vec![(0, size as i32); size as usize] }
-    }
-
-    pub fn none(size: u32) -> Self {
-        Self { rows: vec![(0, 0); size as usize] }
+impl Raster {
+    /// For frames of `size * size` pixels. A raster must always draw the same pictures.
+    pub fn new(size: u32) -> Self {
+        let side = size as usize;
+        Self {
+            side,
+            pixels: vec![0; side * side + LANES],
+            strips: Strips::default(),
+            columns: Vec::new(),
+        }
     }
 
     /// Side of the frame in pixels.
     pub fn side(&self) -> usize {
-        self.rows.len()
+        self.side
     }
 
-    /// Empties the region.
-    pub fn clear(&mut self) {
-        self.rows.fill((0, 0));
+    /// `[size, size]` pixels 0xAARRGGBB, row by row from the top.
+    pub fn pixels(&mut self) -> &mut [u32] {
+        &mut self.pixels[..self.side * self.side]
     }
 
-    /// Makes it the whole frame.
-    pub fn fill(&mut self) {
-        let side = self.rows.len() as i32;
-        self.rows.fill((0, side));
+    /// Draws items, first to last.
+    pub fn draw(&mut self, items: &[Item], pictures: &Pictures) {
+        let side = self.side as i32;
+        // What is before an item that hides all need not be drawn.
+        let hides_all = |item: &Item| {
+            item.mode & OPAQUE != 0
+                && (item.y0, item.y1, item.xl, item.xr) == (0, side, 0, side << 16)
+                && (item.dxl, item.dxr) == (0, 0)
+        };
+        let shown = items.iter().rposition(hides_all).unwrap_or(0);
+        Arch::new().dispatch(Draw { raster: self, items: &items[shown..], pictures });
     }
 
-    /// Takes in all pixels that an item may touch.
-    pub fn add(&mut self, item: &Item) {
-        for y in item.y0..item.y1 {
-            let side = self.rows.len() as i32;
-            let (left, right) = columns(item, y, side);
-            // In fours, as pixels are converted.
-            let columns = (left & !3, ((right + 3) & !3).min(side));
-            let row = &mut self.rows[y as usize];
-            *row = hull(*row, if left < right { columns } else { (0, 0) });
-        }
-    }
-
-    /// The rows with their columns that are not empty.
-    pub fn rows(&self) -> impl Iterator<Item = (usize, usize, usize)> {
-        let rows = self.rows.iter().enumerate();
-        rows.filter(|(_, (a, b))| a < b).map(|(y, &(a, b))| (y, a as usize, b as usize))
-    }
-}
-
-impl Region {
-    /// The rows that an item covers within the region: number, first column, and the one after
-    /// the last.
-    #[inline]
-    fn rows_of<'a>(&'a self, item: &'a Item) -> impl Iterator<Item = (usize, usize, usize)> + 'a {
-        let side = self.rows.len() as i32;
-        let rows = &self.rows[item.y0 as usize..item.y1 as usize];
-        (item.y0..item.y1).zip(rows).filter_map(move |(y, &(low, high))| {
-            let (left, right) = columns(item, y, side);
-            let (left, right) = (left.max(low), right.min(high));
-            (left < right).then_some((y as usize, left as usize, right as usize))
-        })
-    }
-}
-
-/// The columns from the first to the last of two spans, either of which may be empty.
-#[inline]
-fn hull(a: (i32, i32), b: (i32, i32)) -> (i32, i32) {
-    match (a.0 < a.1, b.0 < b.1) {
-        (true, true) => (a.0.min(b.0), a.1.max(b.1)),
-        (true, false) => a,
-        (false, _) => b,
-    }
-}
-
-/// The columns of an item in a row of its own: first, and the one after the last.
-#[inline]
-fn columns(item: &Item, y: i32, side: i32) -> (i32, i32) {
-    let k = y - item.y0;
-    let left = item.xl.wrapping_add(k.wrapping_mul(item.dxl)) >> 16;
-    let right = item.xr.wrapping_add(k.wrapping_mul(item.dxr)) >> 16;
-    (left.max(0), right.min(side))
-}
-
-/// Draws items, first to last, on a frame of `size * size` pixels 0xAARRGGBB, in a region.
-pub fn draw(items: &[Item], pictures: &Pictures, region: &Region, pixels: &mut [u32]) {
-    let side = region.side();
-    let texels = pictures.texels();
-    // What is before an item that hides all need not be drawn.
-    let hides_all = |item: &Item| {
-        item.mode & OPAQUE != 0
-            && (item.y0, item.y1, item.xl, item.xr) == (0, side as i32, 0, (side as i32) << 16)
-            && (item.dxl, item.dxr) == (0, 0)
-    };
-    let shown = items.iter().rposition(hides_all).unwrap_or(0);
-    for item in &items[shown..] {
+    #[inline(always)]
+    fn draw_item(&mut self, item: &Item, texels: &[u32]) {
         if item.mode & 255 == FILL {
-            for (y, left, right) in region.rows_of(item) {
-                fill(item, &mut pixels[y * side + left..y * side + right]);
-            }
-        } else if item.dvdx == 0 && item.dudy == 0 && side <= LOOKUP {
-            upright(item, texels, region, pixels);
+            self.fill(item);
+        } else if (item.dvdx, item.dudy, item.dxl, item.dxr) != (0, 0, 0, 0) {
+            self.sampled(item, texels);
+        } else if Strips::suit(item) {
+            self.upright(item, texels);
+        } else if item.mode & OPAQUE != 0 && item.size & 0xffff <= WINDOW as i32 {
+            self.opaque(item, texels);
         } else {
-            for (y, left, right) in region.rows_of(item) {
-                let row = &mut pixels[y * side + left..y * side + right];
-                turned(item, texels, (left as i32, y as i32), row);
+            self.sampled(item, texels);
+        }
+    }
+
+    /// The pixels of an item in row `y`: column and index of the first, and how many.
+    #[inline(always)]
+    fn row(&self, item: &Item, y: i32) -> (i32, usize, usize) {
+        let k = y - item.y0;
+        let left = (item.xl.wrapping_add(k.wrapping_mul(item.dxl)) >> 16).max(0);
+        let right = (item.xr.wrapping_add(k.wrapping_mul(item.dxr)) >> 16).min(self.side as i32);
+        (left, y as usize * self.side + left as usize, (right - left).max(0) as usize)
+    }
+
+    #[inline(always)]
+    fn fill(&mut self, item: &Item) {
+        let colour = item.texel as u32;
+        for y in item.y0..item.y1 {
+            let (_, first, length) = self.row(item, y);
+            let row = &mut self.pixels[first..first + length];
+            if item.mode & OPAQUE != 0 {
+                row.fill(colour);
+            } else {
+                row.iter_mut().for_each(|pixel| *pixel = over(colour, *pixel));
             }
         }
     }
-}
 
-fn fill(item: &Item, row: &mut [u32]) {
-    let colour = item.texel as u32;
-    if item.mode & OPAQUE != 0 {
-        row.fill(colour);
-    } else {
-        row.iter_mut().for_each(|pixel| *pixel = over(colour, *pixel));
-    }
-}
-
-/// The texel column that a pixel shows.
-#[inline(always)]
-fn texel_column(item: &Item, x: i32, y: i32) -> usize {
-    let moved = x.wrapping_mul(item.dudx).wrapping_add(y.wrapping_mul(item.dudy));
-    let last = (item.size & 0xffff) - 1;
-    let u = (item.u0.wrapping_add(moved) >> 16).clamp(0, last);
-    (if item.mode & MIRRORED != 0 { last - u } else { u }) as usize
-}
-
-/// The texel row that a pixel shows.
-#[inline(always)]
-fn texel_row(item: &Item, x: i32, y: i32) -> usize {
-    let moved = x.wrapping_mul(item.dvdx).wrapping_add(y.wrapping_mul(item.dvdy));
-    (item.v0.wrapping_add(moved) >> 16).clamp(0, (item.size >> 16) - 1) as usize
-}
-
-/// Texels a row, 16.16, below which a picture shows most of its rows twice or more.
-const ENLARGED: u32 = 40_000;
-/// Largest frame for which texel columns are looked up.
-const LOOKUP: usize = 64;
-
-/// A picture that is not turned: every row shows the same texel columns.
-fn upright(item: &Item, texels: &[u32], region: &Region, pixels: &mut [u32]) {
-    let side = region.side();
-    let (first, end) = (item.xl >> 16, item.xr >> 16);
-    let mut lookup = [0_u16; LOOKUP];
-    let columns = &mut lookup[..(end - first) as usize];
-    for (column, x) in columns.iter_mut().zip(first..end) {
-        *column = texel_column(item, x, 0) as u16;
-    }
-    let width = (item.size & 0xffff) as usize;
-    let picture = &texels[item.texel as usize..][..width * (item.size >> 16) as usize];
-    let opacity = item.opacity as u32;
-    let (y0, y1) = (item.y0 as usize, item.y1 as usize);
-    let rows = pixels[y0 * side..y1 * side].chunks_exact_mut(side).zip(&region.rows[y0..y1]);
-
-    let hides = item.mode & OPAQUE != 0;
-    if hides && item.dvdy.unsigned_abs() < ENLARGED {
-        // Several rows look the same: that which was drawn last is kept.
-        let (mut line, mut shown) = ([0; LOOKUP], usize::MAX);
-        for ((row, &(low, high)), y) in rows.zip(item.y0..) {
-            let (left, right) = (first.max(low), end.min(high));
-            let texel_row = texel_row(item, 0, y);
-            if left < right && shown != texel_row {
-                shown = texel_row;
-                let source = &picture[texel_row * width..][..width];
-                for (pixel, &column) in line.iter_mut().zip(&*columns) {
-                    *pixel = source[usize::from(column)];
+    /// A small picture that is not turned: out of strips.
+    #[inline(always)]
+    fn upright(&mut self, item: &Item, texels: &[u32]) {
+        let (left, first, length) = self.row(item, item.y0);
+        let mut done = 0;
+        while done < length {
+            let strip = self.strips.find(item, left + done as i32, length - done, texels);
+            let below = below(length - done);
+            let mut v = item.v0.wrapping_add(item.y0.wrapping_mul(item.dvdy));
+            let mut at = first + done;
+            for _ in item.y0..item.y1 {
+                let source = &strip[((v >> 16).max(0) as usize).min(strip.len() - 1)];
+                let pixels = block(&mut self.pixels, at);
+                if item.mode & OPAQUE != 0 {
+                    cover(source, &below, pixels);
+                } else {
+                    blend(source, pixels);
                 }
+                v = v.wrapping_add(item.dvdy);
+                at += self.side;
             }
-            if left < right {
-                let drawn = &line[(left - first) as usize..(right - first) as usize];
-                row[left as usize..right as usize].copy_from_slice(drawn);
-            }
+            done += LANES;
         }
-        return;
     }
-    for ((row, &(low, high)), y) in rows.zip(item.y0..) {
-        let (left, right) = (first.max(low), end.min(high));
-        if left >= right {
-            continue;
+
+    /// An opaque picture that is not turned: every row shows the same texel columns.
+    #[inline(always)]
+    fn opaque(&mut self, item: &Item, texels: &[u32]) {
+        let (left, first, length) = self.row(item, item.y0);
+        let (width, last_row) = ((item.size & 0xffff) as usize, (item.size >> 16) - 1);
+        self.columns.clear();
+        for done in (0..length).step_by(LANES) {
+            let columns = texel_columns(item, left + done as i32, item.y0);
+            self.columns.extend(columns.iter().map(|&column| column as u8));
         }
-        let source = &picture[texel_row(item, 0, y) * width..][..width];
-        let columns = &columns[(left - first) as usize..(right - first) as usize];
-        let texels = columns.iter().map(|&column| source[usize::from(column)]);
-        let pairs = row[left as usize..right as usize].iter_mut().zip(texels);
-        if hides {
-            pairs.for_each(|(pixel, texel)| *pixel = texel);
-        } else if opacity == 255 {
-            pairs.for_each(|(pixel, texel)| match texel >> 24 {
-                0 => {}
-                255 => *pixel = texel,
-                _ => *pixel = over(texel, *pixel),
+        let mut v = item.v0.wrapping_add(item.y0.wrapping_mul(item.dvdy));
+        let mut last = [0; WINDOW];
+        for y in 0..(item.y1 - item.y0) as usize {
+            let texel = item.texel as usize + (v >> 16).clamp(0, last_row) as usize * width;
+            // Only at the end of all texels is there less than a window.
+            let source = texels[texel..].first_chunk().unwrap_or_else(|| {
+                last[..width].copy_from_slice(&texels[texel..texel + width]);
+                &last
             });
-        } else {
-            pairs.for_each(|(pixel, texel)| *pixel = over(scale(texel, opacity), *pixel));
+            let row = &mut self.pixels[first + y * self.side..][..length];
+            for (pixel, &column) in row.iter_mut().zip(&self.columns) {
+                *pixel = source[usize::from(column)];
+            }
+            v = v.wrapping_add(item.dvdy);
+        }
+    }
+
+    /// Any picture.
+    #[inline(always)]
+    fn sampled(&mut self, item: &Item, texels: &[u32]) {
+        let width = (item.size & 0xffff) as u32;
+        let picture = &texels[item.texel as usize..][..(width * (item.size >> 16) as u32) as usize];
+        for y in item.y0..item.y1 {
+            let (left, first, length) = self.row(item, y);
+            for done in (0..length).step_by(LANES) {
+                let x = left + done as i32;
+                let (columns, rows) = (texel_columns(item, x, y), texel_rows(item, x, y));
+                let mut source = [0; LANES];
+                for i in 0..LANES {
+                    source[i] = picture[(rows[i] * width + columns[i]) as usize];
+                }
+                let below = below(length - done);
+                for i in 0..LANES {
+                    source[i] &= !below[i];
+                }
+                if item.opacity < 255 {
+                    source.iter_mut().for_each(|texel| *texel = scale(*texel, item.opacity as u32));
+                }
+                blend(&source, block(&mut self.pixels, first + done));
+            }
         }
     }
 }
 
-/// A row of any picture, from pixel (x, y) on.
-fn turned(item: &Item, texels: &[u32], (x, y): (i32, i32), row: &mut [u32]) {
-    let width = (item.size & 0xffff) as usize;
-    for (pixel, x) in row.iter_mut().zip(x..) {
-        let at = texel_row(item, x, y) * width + texel_column(item, x, y);
-        let texel = texels[item.texel as usize + at];
-        let texel = if item.opacity == 255 { texel } else { scale(texel, item.opacity as u32) };
-        *pixel = over(texel, *pixel);
-    }
+/// [`Raster::draw`] for the vector instructions that the machine has.
+struct Draw<'a> {
+    raster: &'a mut Raster,
+    items: &'a [Item],
+    pictures: &'a Pictures,
 }
 
-/// Writes pixels 0xAARRGGBB of a region as bytes R, G, B; both are whole frames.
-pub fn write_rgb(pixels: &[u32], region: &Region, frame: &mut [u8]) {
-    let side = region.rows.len();
-    for (y, left, right) in region.rows() {
-        let row = &pixels[y * side + left..y * side + right];
-        let bytes = &mut frame[3 * (y * side + left)..3 * (y * side + right)];
-        let (fours, rest) = row.as_chunks::<4>();
-        let (twelves, tail) = bytes.as_chunks_mut::<12>();
-        for (four, twelve) in fours.iter().zip(twelves) {
-            let [a, b, c, d] = four.map(|pixel| (pixel << 8).swap_bytes());
-            twelve[..4].copy_from_slice(&(a | b << 24).to_le_bytes());
-            twelve[4..8].copy_from_slice(&(b >> 8 | c << 16).to_le_bytes());
-            twelve[8..].copy_from_slice(&(c >> 16 | d << 8).to_le_bytes());
-        }
-        for (pixel, bytes) in rest.iter().zip(tail.as_chunks_mut::<3>().0) {
-            let [_, r, g, b] = pixel.to_be_bytes();
-            *bytes = [r, g, b];
+impl WithSimd for Draw<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for item in self.items {
+            self.raster.draw_item(item, self.pictures.texels());
         }
     }
 }
 
-/// Reads what [`write_rgb`] wrote.
-pub fn read_rgb(frame: &[u8], region: &Region, pixels: &mut [u32]) {
-    let side = region.side();
-    for (y, left, right) in region.rows() {
-        let row = &mut pixels[y * side + left..y * side + right];
-        let bytes = &frame[3 * (y * side + left)..3 * (y * side + right)];
-        for (pixel, &[r, g, b]) in row.iter_mut().zip(bytes.as_chunks::<3>().0) {
-            *pixel = u32::from_be_bytes([255, r, g, b]);
-        }
+/// The block that begins at a pixel.
+#[inline(always)]
+fn block(pixels: &mut [u32], first: usize) -> &mut Block {
+    pixels[first..].first_chunk_mut().expect("there is a block more than pixels")
+}
+
+/// All bits of what the first `length` pixels of a block do not hide.
+#[inline(always)]
+fn below(length: usize) -> Block {
+    let mut below = [0; LANES];
+    for (i, bits) in below.iter_mut().enumerate() {
+        *bits = if i < length { 0 } else { u32::MAX };
     }
+    below
+}
+
+/// [`blend`], where what is not transparent is opaque.
+#[inline(always)]
+fn cover(source: &Block, below: &Block, pixels: &mut Block) {
+    let mut mixed = *pixels;
+    for i in 0..LANES {
+        mixed[i] = source[i] | mixed[i] & below[i];
+    }
+    *pixels = mixed;
+}
+
+#[inline(always)]
+fn blend(source: &Block, below: &mut Block) {
+    let (source, mut mixed) = (*source, *below);
+    for i in 0..LANES {
+        mixed[i] = over(source[i], mixed[i]);
+    }
+    *below = mixed;
+}
+
+/// The texel columns that pixels (x, y), (x + 1, y)... show.
+#[inline(always)]
+pub(super) fn texel_columns(item: &Item, x: i32, y: i32) -> Block {
+    let last = (item.size & 0xffff) - 1;
+    let mut columns = texels_along(item.u0, (item.dudx, item.dudy), (x, y), last);
+    if item.mode & MIRRORED != 0 {
+        columns.iter_mut().for_each(|column| *column = last as u32 - *column);
+    }
+    columns
+}
+
+/// The texel rows that they show.
+#[inline(always)]
+fn texel_rows(item: &Item, x: i32, y: i32) -> Block {
+    texels_along(item.v0, (item.dvdx, item.dvdy), (x, y), (item.size >> 16) - 1)
+}
+
+#[inline(always)]
+fn texels_along(base: i32, (dx, dy): (i32, i32), (x, y): (i32, i32), last: i32) -> Block {
+    let first = base.wrapping_add(x.wrapping_mul(dx)).wrapping_add(y.wrapping_mul(dy));
+    let mut along = [0; LANES];
+    for (lane, texel) in (0..).zip(&mut along) {
+        *texel = (first.wrapping_add(dx.wrapping_mul(lane)) >> 16).clamp(0, last) as u32;
+    }
+    along
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gslab_envs::{draw::Picture, rng::Stream};
+    use image::{Rgba, RgbaImage};
 
     #[test]
     fn two_channels_at_once_round_as_one() {
@@ -283,18 +293,95 @@ mod tests {
         }
     }
 
+    /// The rule, a pixel at a time.
+    fn draw_pixels(item: &Item, texels: &[u32], side: i32, pixels: &mut [u32]) {
+        for y in item.y0..item.y1 {
+            let k = y - item.y0;
+            let (left, right) = (item.xl + k * item.dxl, item.xr + k * item.dxr);
+            for x in (left >> 16).max(0)..(right >> 16).min(side) {
+                let along = |base: i32, dx: i32, dy: i32, last: i32| {
+                    let moved = x.wrapping_mul(dx).wrapping_add(y.wrapping_mul(dy));
+                    (base.wrapping_add(moved) >> 16).clamp(0, last)
+                };
+                let (width, height) = (item.size & 0xffff, item.size >> 16);
+                let mut column = along(item.u0, item.dudx, item.dudy, width - 1);
+                if item.mode & MIRRORED != 0 {
+                    column = width - 1 - column;
+                }
+                let row = along(item.v0, item.dvdx, item.dvdy, height - 1);
+                let source = match item.mode & 255 {
+                    FILL => item.texel as u32,
+                    _ => scale(
+                        texels[(item.texel + row * width + column) as usize],
+                        item.opacity as u32,
+                    ),
+                };
+                let pixel = &mut pixels[(y * side + x) as usize];
+                *pixel = over(source, *pixel);
+            }
+        }
+    }
+
+    /// All kinds of items at all kinds of places, drawn twice, as what is kept is used the second
+    /// time.
     #[test]
-    fn bytes_are_red_green_blue_at_any_width() {
-        for size in [1_u32, 3, 5, 8, 64] {
-            let pixels: Vec<u32> =
-                (0..size * size).map(|i| 0xff00_0000 | (i * 0x01_0203)).collect();
-            let mut frame = vec![0; pixels.len() * 3];
-            write_rgb(&pixels, &Region::all(size), &mut frame);
-            let bytes = |p: &u32| [(p >> 16) as u8, (p >> 8) as u8, *p as u8];
-            assert_eq!(frame, pixels.iter().flat_map(bytes).collect::<Vec<_>>(), "{size}");
-            let mut read = vec![0; pixels.len()];
-            read_rgb(&frame, &Region::all(size), &mut read);
-            assert_eq!(read, pixels.iter().map(|p| p | 0xff00_0000).collect::<Vec<_>>());
+    fn blocks_and_strips_are_the_rule_for_every_pixel() {
+        const SIZES: [(u32, u32); 7] =
+            [(1, 1), (3, 40), (32, 32), (31, 64), (200, 65), (255, 9), (300, 5)];
+        let noise = Stream::new(1, "items");
+        let mut drawn = 0;
+        let mut random = |n: u32| {
+            drawn += 1;
+            noise.below(0, drawn, n) as i32
+        };
+        let mut pictures = Pictures::of_one_kind();
+        for (i, (width, height)) in SIZES.into_iter().cycle().take(2 * SIZES.len()).enumerate() {
+            let least = if i < SIZES.len() { 0 } else { 255 };
+            pictures.add_sprite(&RgbaImage::from_fn(width, height, |_, _| {
+                Rgba(
+                    [random(256), random(256), random(256), random(256).max(least)]
+                        .map(|c| c as u8),
+                )
+            }));
+        }
+        for side in [1, 5, 8, 9, 64, 100] {
+            let mut raster = Raster::new(side as u32);
+            let mut expected = vec![0xff00_0000; (side * side) as usize];
+            raster.pixels().copy_from_slice(&expected);
+            for _ in 0..2000 {
+                let mut item = Item { opacity: 255, ..Item::default() };
+                (item.y0, item.xl) = (random(side as u32), random(side as u32) << 16);
+                item.y1 = item.y0 + 1 + random((side - item.y0) as u32);
+                item.xr = item.xl + ((1 + random((side - (item.xl >> 16)) as u32)) << 16);
+                if random(8) == 0 {
+                    item.texel = [0x4020_3010, 0xff80_4020_u32 as i32][random(2) as usize];
+                    item.mode = if item.texel < 0 { FILL | OPAQUE } else { FILL };
+                    item.size = 1 | 1 << 16;
+                } else {
+                    let theme = random(2 * SIZES.len() as u32);
+                    let texture = pictures.texture(Picture::Sprite { kind: 0, theme });
+                    (item.texel, item.mode) = (texture.first as i32, 1 + random(2) * MIRRORED);
+                    item.size = (texture.width | texture.height << 16) as i32;
+                    // A few ways of being sampled, which come again.
+                    (item.u0, item.dudx) = (random(4) << 17, (1 + random(3)) << 15);
+                    (item.v0, item.dvdy) = (random(9) << 15, random(200_000) - 50_000);
+                    if texture.opaque && random(2) == 0 {
+                        item.mode |= OPAQUE;
+                    } else if random(4) == 0 {
+                        item.opacity = 1 + random(255);
+                    }
+                    if random(4) == 0 {
+                        (item.dvdx, item.dudy) = (random(90_000) - 45_000, random(90_000) - 45_000);
+                        (item.dxl, item.dxr) = (random(90_000) - 45_000, random(90_000) - 45_000);
+                        item.mode &= !OPAQUE;
+                    }
+                }
+                for _ in 0..2 {
+                    raster.draw(&[item], &pictures);
+                    draw_pixels(&item, pictures.texels(), side, &mut expected);
+                    assert!(raster.pixels() == expected, "side {side}: {item:?}");
+                }
+            }
         }
     }
 }

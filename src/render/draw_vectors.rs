@@ -1,9 +1,10 @@
 //! Painter calls with the pixels that Qt 5.13.2 made of them: 272 frames of ten calls each.
 
 use super::{
-    cpu::{Region, draw},
+    cpu::Raster,
     item::{Builder, FILL, Image, Item, OPAQUE},
     pictures::Pictures,
+    rgb::{Region, write_rgb},
 };
 use flate2::read::GzDecoder;
 use gslab_envs::draw::{Call, Picture, Rect};
@@ -110,7 +111,7 @@ impl Recorded {
             }
             op => panic!("{op}"),
         };
-        builder.build(&call, pictures, &mut items);
+        builder.call(&call, pictures, &mut items);
         items
     }
 }
@@ -132,18 +133,18 @@ fn words(item: &Item, pictures: &Pictures, sprites: i32) -> [i32; 16] {
 #[test]
 fn items_and_pixels_are_those_of_the_painter() {
     let (vectors, pictures) = read();
-    let (region, mut calls) = (Region::all(SIZE), 0);
+    let (mut raster, region, mut calls) = (Raster::new(SIZE), Region::all(SIZE), 0);
     let mut builder = Builder::new(SIZE);
     for case in &vectors.cases {
-        let mut pixels = case.start();
+        raster.pixels().copy_from_slice(&case.start());
         for (i, call) in case.calls.iter().enumerate() {
             let items = call.build(&mut builder, &pictures);
             let ours: Vec<_> =
                 items.iter().map(|i| words(i, &pictures, vectors.sprites.len() as i32)).collect();
             assert_eq!(ours, call.items, "{} {i}: {}", case.group, call.op);
-            draw(&items, &pictures, &region, &mut pixels);
-            let mut rgb = vec![0; 3 * pixels.len()];
-            super::cpu::write_rgb(&pixels, &region, &mut rgb);
+            raster.draw(&items, &pictures);
+            let mut rgb = vec![0; 3 * (SIZE * SIZE) as usize];
+            write_rgb(raster.pixels(), &region, &mut rgb);
             assert_eq!(crc32fast::hash(&rgb), call.crc, "{} {i}: {}", case.group, call.op);
             calls += 1;
         }

@@ -1,11 +1,12 @@
 //! What one world looks like, kept so that only what changed is drawn again.
 
 use super::{
-    cpu::{self, Region},
+    cpu::Raster,
     item::{Builder, Item},
     pictures::Pictures,
+    rgb::{Region, read_rgb, write_rgb},
 };
-use gslab_envs::draw::Call;
+use gslab_envs::draw::{Call, DrawList};
 use std::sync::Arc;
 
 /// Fewer calls than this in common are not worth keeping: the black below and a scrolling
@@ -19,10 +20,10 @@ pub struct Painter {
     pictures: Arc<Pictures>,
     builder: Builder,
     /// The frame that is being drawn.
-    calls: Vec<Call>,
+    list: DrawList,
     items: Vec<Item>,
     region: Region,
-    pixels: Vec<u32>,
+    raster: Raster,
 }
 
 impl Painter {
@@ -31,10 +32,10 @@ impl Painter {
         Self {
             pictures,
             builder: Builder::new(size),
-            calls: Vec::new(),
+            list: DrawList::default(),
             items: Vec::new(),
             region: Region::none(size),
-            pixels: vec![0; (size * size) as usize],
+            raster: Raster::new(size),
         }
     }
 
@@ -44,8 +45,8 @@ impl Painter {
     }
 
     /// One frame for itself, as [`Frame::draw`] would write it.
-    pub fn draw(&mut self, list: impl FnOnce(&mut Vec<Call>)) -> Vec<u8> {
-        let mut out = vec![0; 3 * self.pixels.len()];
+    pub fn draw(&mut self, list: impl FnOnce(&mut DrawList)) -> Vec<u8> {
+        let mut out = vec![0; self.frame_bytes()];
         Frame::default().draw(self, list, &mut out);
         out
     }
@@ -58,8 +59,8 @@ impl Painter {
 /// drawn anew.
 #[derive(Clone, Debug, Default)]
 pub struct Frame {
-    /// The calls of the frame; only the first of them if those had changed.
-    calls: Vec<Call>,
+    /// What it shows; only the first calls if those had changed.
+    list: DrawList,
     /// Calls at the front that were the same in the last two frames.
     common: usize,
     kept: Option<Kept>,
@@ -81,19 +82,14 @@ impl Frame {
     pub fn draw(
         &mut self,
         painter: &mut Painter,
-        list: impl FnOnce(&mut Vec<Call>),
+        list: impl FnOnce(&mut DrawList),
         out: &mut [u8],
     ) {
-        painter.calls.clear();
-        list(&mut painter.calls);
-        let next = &painter.calls;
-        let common = self.calls.iter().zip(next).take_while(|(a, b)| a == b).count();
+        painter.list.clear();
+        list(&mut painter.list);
+        let common = self.remember(&painter.list);
         let stable = common.min(self.common);
-        let stands = common >= FEWEST_KEPT.min(next.len());
         self.common = common;
-        self.calls.truncate(common);
-        let remembered = if stands { next.len() } else { FEWEST_KEPT.min(next.len()) };
-        self.calls.extend_from_slice(&next[common.min(remembered)..remembered]);
 
         match &mut self.kept {
             Some(kept) if kept.calls <= stable && stable < kept.calls + GROWTH => {
@@ -105,49 +101,68 @@ impl Frame {
             }
             _ => {
                 self.kept = None;
-                painter.draw_first(painter.calls.len(), out);
+                painter.draw_first(painter.list.calls.len(), out);
             }
         }
+    }
+
+    /// Takes in what the next frame shows; how many calls at the front are those of the last.
+    fn remember(&mut self, next: &DrawList) -> usize {
+        let same_grid = self.list.columns == next.columns && self.list.rows == next.rows;
+        if !same_grid {
+            self.list.columns.clone_from(&next.columns);
+            self.list.rows.clone_from(&next.rows);
+        }
+        let same = |a: &Call, b: &Call| a == b && (same_grid || !matches!(a, Call::Cell { .. }));
+        let (calls, next) = (&mut self.list.calls, &next.calls);
+        let common = calls.iter().zip(next).take_while(|(a, b)| same(a, b)).count();
+        let fewest = FEWEST_KEPT.min(next.len());
+        let remembered = if common >= fewest { next.len() } else { fewest };
+        calls.truncate(common);
+        calls.extend_from_slice(&next[common.min(remembered)..remembered]);
+        common
     }
 }
 
 impl Painter {
+    fn frame_bytes(&self) -> usize {
+        3 * (self.size() * self.size()) as usize
+    }
+
     /// Turns some of the calls into items.
     fn build(&mut self, calls: std::ops::Range<usize>) {
         self.items.clear();
-        for call in &self.calls[calls] {
-            self.builder.build(call, &self.pictures, &mut self.items);
-        }
+        self.builder.build(&self.list, calls, &self.pictures, &mut self.items);
     }
 
     /// Draws the first `calls` calls on black.
     fn draw_first(&mut self, calls: usize, out: &mut [u8]) {
         self.build(0..calls);
         self.region.fill();
-        self.pixels.fill(0xff00_0000);
-        cpu::draw(&self.items, &self.pictures, &self.region, &mut self.pixels);
-        cpu::write_rgb(&self.pixels, &self.region, out);
+        self.raster.pixels().fill(0xff00_0000);
+        self.raster.draw(&self.items, &self.pictures);
+        write_rgb(self.raster.pixels(), &self.region, out);
     }
 }
 
 impl Kept {
     /// Keeps the first `calls` calls of a frame.
     fn new(calls: usize, painter: &mut Painter) -> Self {
-        let mut rgb = vec![0; 3 * painter.pixels.len()];
+        let mut rgb = vec![0; painter.frame_bytes()];
         painter.draw_first(calls, &mut rgb);
         Self { calls, rgb }
     }
 
     /// Draws the calls that are not kept on top of those that are.
     fn draw(&self, painter: &mut Painter, out: &mut [u8]) {
-        painter.build(self.calls..painter.calls.len());
-        let Painter { items, pictures, region, pixels, .. } = painter;
+        painter.build(self.calls..painter.list.calls.len());
+        let Painter { items, pictures, region, raster, .. } = painter;
         region.clear();
         items.iter().for_each(|item| region.add(item));
         out.copy_from_slice(&self.rgb);
-        cpu::read_rgb(&self.rgb, region, pixels);
-        cpu::draw(items, pictures, region, pixels);
-        cpu::write_rgb(pixels, region, out);
+        read_rgb(&self.rgb, region, raster.pixels());
+        raster.draw(items, pictures);
+        write_rgb(raster.pixels(), region, out);
     }
 }
 
@@ -161,8 +176,8 @@ mod tests {
         use gslab_envs::draw::Rect;
         let mut painter = Painter::new(Arc::default(), 8);
         let fill = |x| Call::Fill { rect: Rect::new(x, 0.0, 4.0, 8.0), colour: [9, 9, 9, 255] };
-        let left = painter.draw(|calls| calls.push(fill(0.0)));
-        let right = painter.draw(|calls| calls.push(fill(4.0)));
+        let left = painter.draw(|list| list.calls.push(fill(0.0)));
+        let right = painter.draw(|list| list.calls.push(fill(4.0)));
         assert!(left.chunks_exact(24).all(|row| row[..12] == [9; 12] && row[12..] == [0; 12]));
         assert!(right.chunks_exact(24).all(|row| row[..12] == [0; 12] && row[12..] == [9; 12]));
     }
@@ -181,8 +196,8 @@ mod tests {
                 let mut frame = Frame::default();
                 for step in 0..300_u32 {
                     let mut kept = vec![0; 3 * 64 * 64];
-                    frame.draw(&mut painter, |calls| world.draw(64, calls), &mut kept);
-                    let anew = painter.draw(|calls| world.draw(64, calls));
+                    frame.draw(&mut painter, |list| world.draw(64, list), &mut kept);
+                    let anew = painter.draw(|list| world.draw(64, list));
                     assert!(kept == anew, "{} {mode:?} at step {step}", game.facts.name);
                     // Actions that are held for a while get somewhere.
                     world.act(((step / 7).wrapping_mul(2_654_435_761) >> 16) as i32 % 15);

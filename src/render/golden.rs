@@ -45,7 +45,7 @@ fn frames_of_our_own_art_are_what_they_were() {
                 if step % 10 == 0 {
                     for painter in &mut painters {
                         let size = painter.size();
-                        crc.update(&painter.draw(|calls| world.draw(size, calls)));
+                        crc.update(&painter.draw(|list| world.draw(size, list)));
                     }
                 }
                 world.act((level + step / 6 * 7) % 15);

@@ -21,7 +21,7 @@ use burn::{
     },
     tensor::{DType, Device, Int, Tensor, TensorData},
 };
-use gslab_envs::draw::Call;
+use gslab_envs::draw::DrawList;
 
 /// Width and height of a frame, in pixels; the shader has it too.
 pub const SIDE: u32 = 64;
@@ -80,11 +80,9 @@ impl DrawLists {
         self.ends.clear();
     }
 
-    /// Appends a frame of [`SIDE`] by [`SIDE`] pixels that shows `calls`, first to last, on black.
-    pub fn push(&mut self, calls: &[Call], pictures: &Pictures) {
-        for call in calls {
-            self.builder.build(call, pictures, &mut self.items);
-        }
+    /// Appends a frame of [`SIDE`] by [`SIDE`] pixels that shows a list on black.
+    pub fn push(&mut self, list: &DrawList, pictures: &Pictures) {
+        self.builder.build(list, 0..list.calls.len(), pictures, &mut self.items);
         self.ends.push(self.items.len() as u32);
     }
 

@@ -6,7 +6,8 @@
 
 use super::pictures::{Pictures, Texture};
 use bytemuck::{Pod, Zeroable};
-use gslab_envs::draw::{Call, Colour, Rect};
+use gslab_envs::draw::{Call, Colour, DrawList, Rect};
+use std::ops::Range;
 
 /// One shape to be drawn, 64 bytes. All arithmetic on it is 32 bit and wraps; places are pixels,
 /// or 16.16 fixed point where it says so.
@@ -58,7 +59,11 @@ pub const OPAQUE: i32 = 512;
 #[derive(Clone, Debug)]
 pub struct Builder {
     side: i32,
-    spans: Vec<(Span, Option<Axis>)>,
+    spans: Vec<(Span, Axis)>,
+    /// How the columns of the frame's grid were sampled last, and for how many texels.
+    columns: Vec<(u32, Axis)>,
+    /// The same of its rows.
+    rows: Vec<(u32, Axis)>,
 }
 
 /// Number of spans that are kept; a power of two.
@@ -67,8 +72,8 @@ const SPANS: usize = 256;
 impl Builder {
     /// For frames of `size * size` pixels.
     pub fn new(size: u32) -> Self {
-        let nowhere = Span { p: f64::NAN, q: f64::NAN, texels: 0, exact: false };
-        Self { side: size as i32, spans: vec![(nowhere, None); SPANS] }
+        let spans = vec![(Span::NOWHERE, Axis::NOTHING); SPANS];
+        Self { side: size as i32, spans, columns: Vec::new(), rows: Vec::new() }
     }
 
     /// Side of a frame in pixels.
@@ -76,8 +81,31 @@ impl Builder {
         self.side as u32
     }
 
-    /// Appends the items of a call that show on the frame.
-    pub fn build(&mut self, call: &Call, pictures: &Pictures, items: &mut Vec<Item>) {
+    /// Appends the items of some of a frame's calls that show on it.
+    pub fn build(
+        &mut self,
+        list: &DrawList,
+        calls: Range<usize>,
+        pictures: &Pictures,
+        items: &mut Vec<Item>,
+    ) {
+        for (grid, n) in
+            [(&mut self.columns, list.columns.len()), (&mut self.rows, list.rows.len())]
+        {
+            grid.clear();
+            grid.resize(n, (0, Axis::NOTHING));
+        }
+        for call in &list.calls[calls] {
+            match *call {
+                Call::Cell { picture, column, row } => {
+                    self.cell(pictures.texture(picture), list, (column, row), items);
+                }
+                _ => self.call(call, pictures, items),
+            }
+        }
+    }
+
+    pub(super) fn call(&mut self, call: &Call, pictures: &Pictures, items: &mut Vec<Item>) {
         match *call {
             Call::Fill { rect, colour } => fill(rect, colour, self.side, items),
             Call::Image { picture, rect, mirror, opacity, turn } => {
@@ -90,7 +118,33 @@ impl Builder {
                 ellipse(rect, colour, border, self.side, items);
             }
             Call::Line { from, to, colour } => line(from, to, colour, self.side, items),
+            Call::Cell { .. } => unreachable!("a cell is built with its grid"),
         }
+    }
+
+    #[inline]
+    fn cell(
+        &mut self,
+        texture: Texture,
+        list: &DrawList,
+        (column, row): (u16, u16),
+        items: &mut Vec<Item>,
+    ) {
+        let (column, row) = (usize::from(column), usize::from(row));
+        let ((x, w), (y, h)) = (list.columns[column], list.rows[row]);
+        let image = Image { texture, rect: Rect { x, y, w, h }, mirror: false, opacity: 255 };
+        if w == f64::from(texture.width) && h == f64::from(texture.height) {
+            return unscaled(&image, (x, y), self.side, items);
+        }
+        if self.columns[column].0 != texture.width {
+            let span = Span { p: x, q: x + w, texels: texture.width, exact: false };
+            self.columns[column] = (texture.width, self.axis(span));
+        }
+        if self.rows[row].0 != texture.height {
+            let span = Span { p: y, q: y + h, texels: texture.height, exact: false };
+            self.rows[row] = (texture.height, self.axis(span));
+        }
+        image.stretched(self.columns[column].1, self.rows[row].1, items);
     }
 }
 
@@ -168,6 +222,7 @@ impl Image {
         (opacity > 0).then_some(Self { texture, rect, mirror, opacity })
     }
 
+    #[inline]
     fn item(&self) -> Item {
         let Texture { first, width, height, background, opaque } = self.texture;
         let mut mode = if background { BACKGROUND } else { SPRITE };
@@ -183,6 +238,23 @@ impl Image {
             mode,
             opacity: self.opacity,
             ..Item::default()
+        }
+    }
+
+    #[inline]
+    fn stretched(&self, x: Axis, y: Axis, items: &mut Vec<Item>) {
+        if x.first < x.end && y.first < y.end {
+            items.push(Item {
+                y0: y.first,
+                y1: y.end,
+                xl: x.first << 16,
+                xr: x.end << 16,
+                u0: x.base,
+                v0: y.base,
+                dudx: x.step,
+                dvdy: y.step,
+                ..self.item()
+            });
         }
     }
 }
@@ -242,6 +314,7 @@ impl Builder {
         }
     }
 
+    #[inline]
     fn scaled(
         &mut self,
         image: &Image,
@@ -250,29 +323,26 @@ impl Builder {
         items: &mut Vec<Item>,
     ) {
         let Texture { width, height, background, .. } = image.texture;
+        // Much of what a world lists is not in view, which is seen sooner than where exactly.
+        let side = f64::from(self.side);
+        let beside = |(p, q): (f64, f64)| p.max(q) < -1.0 || p.min(q) > side + 1.0;
+        if beside(across) || beside(down) {
+            return;
+        }
         let exact = background || image.opacity < 255;
         let span = |(p, q), texels| Span { p, q, texels, exact };
-        let Some(x) = self.axis(span(across, width)) else { return };
-        let Some(y) = self.axis(span(down, height)) else { return };
-        items.push(Item {
-            y0: y.first,
-            y1: y.end,
-            xl: x.first << 16,
-            xr: x.end << 16,
-            u0: x.base,
-            v0: y.base,
-            dudx: x.step,
-            dvdy: y.step,
-            ..image.item()
-        });
+        let x = self.axis(span(across, width));
+        let y = self.axis(span(down, height));
+        image.stretched(x, y, items);
     }
 
-    fn axis(&mut self, span: Span) -> Option<Axis> {
-        let hash = (span.p.to_bits() ^ span.q.to_bits().rotate_left(32) ^ u64::from(span.texels))
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let entry = &mut self.spans[hash as usize >> (usize::BITS - SPANS.ilog2())];
+    #[inline]
+    fn axis(&mut self, span: Span) -> Axis {
+        let bits = span.p.to_bits().rotate_left(32) ^ span.q.to_bits() ^ u64::from(span.texels);
+        let slot = bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SPANS.ilog2());
+        let entry = &mut self.spans[slot as usize];
         if entry.0 != span {
-            *entry = (span, axis(span, self.side));
+            *entry = (span, Axis::of(span, self.side));
         }
         entry.1
     }
@@ -312,6 +382,10 @@ struct Span {
     exact: bool,
 }
 
+impl Span {
+    const NOWHERE: Self = Self { p: f64::NAN, q: f64::NAN, texels: 0, exact: false };
+}
+
 /// Which pixels of a frame a span covers, and which texels they show.
 #[derive(Clone, Copy, Debug)]
 struct Axis {
@@ -322,42 +396,47 @@ struct Axis {
     step: i32,
 }
 
-/// Section 5.
-fn axis(Span { p, q, texels, exact }: Span, side: i32) -> Option<Axis> {
-    let n = texels as i32;
-    let s = q - p;
-    let low = if s > 0.0 { p } else { p + s };
-    let high = if s > 0.0 { p + s } else { (p + s) + (-s) };
-    let first = rnd(low).max(0);
-    let mut end = rnd(high).min(side);
-    if first >= end {
-        return None;
+impl Axis {
+    const NOTHING: Self = Self { first: 0, end: 0, base: 0, step: 0 };
+
+    /// Section 5.
+    #[cold]
+    fn of(Span { p, q, texels, exact }: Span, side: i32) -> Self {
+        let n = texels as i32;
+        let s = q - p;
+        let low = if s > 0.0 { p } else { p + s };
+        let high = if s > 0.0 { p + s } else { (p + s) + (-s) };
+        let first = rnd(low).max(0);
+        let mut end = rnd(high).min(side);
+        if first >= end {
+            return Self::NOTHING;
+        }
+        let d = (f64::from(first) + 0.5) - (if s > 0.0 { p } else { p + s });
+        let texels = f64::from(n);
+        let (step, at) = if exact {
+            let ratio = texels / s;
+            (trunc(ratio * 65536.0), d * ratio * 65536.0)
+        } else {
+            let step = trunc(65536.0 / (s / texels));
+            (step, d * f64::from(step))
+        };
+        let mut base = if s > 0.0 {
+            ceil(at).wrapping_sub(1)
+        } else {
+            floor(at).wrapping_add(1).wrapping_add(n.wrapping_mul(65536))
+        };
+        // Rounding may have pushed a sample out of the picture, at either end.
+        let outside = |texel: i32| !(0..n).contains(&(texel >> 16));
+        if outside(base) {
+            base = base.wrapping_add(step);
+            end -= 1;
+        }
+        if first < end && outside(base.wrapping_add((end - 1 - first).wrapping_mul(step))) {
+            end -= 1;
+        }
+        let base = base.wrapping_sub(first.wrapping_mul(step));
+        Self { first, end, base, step }
     }
-    let d = (f64::from(first) + 0.5) - (if s > 0.0 { p } else { p + s });
-    let texels = f64::from(n);
-    let (step, at) = if exact {
-        let ratio = texels / s;
-        (trunc(ratio * 65536.0), d * ratio * 65536.0)
-    } else {
-        let step = trunc(65536.0 / (s / texels));
-        (step, d * f64::from(step))
-    };
-    let mut base = if s > 0.0 {
-        ceil(at).wrapping_sub(1)
-    } else {
-        floor(at).wrapping_add(1).wrapping_add(n.wrapping_mul(65536))
-    };
-    // Rounding may have pushed a sample out of the picture, at either end.
-    let outside = |texel: i32| !(0..n).contains(&(texel >> 16));
-    if outside(base) {
-        base = base.wrapping_add(step);
-        end -= 1;
-    }
-    if first < end && outside(base.wrapping_add((end - 1 - first).wrapping_mul(step))) {
-        end -= 1;
-    }
-    let base = base.wrapping_sub(first.wrapping_mul(step));
-    (first < end).then_some(Axis { first, end, base, step })
 }
 
 /// A corner of a turned picture: where it is, and its texel.
@@ -426,8 +505,9 @@ fn bands(
         ..image.item()
     };
 
-    let (left_upper, left_lower) = ((v0, v1), (v1, v2));
-    let (right_upper, right_lower) = ((v0, v3), (v3, v2));
+    let [p0, p1, p2, p3] = [v0, v1, v2, v3].map(|corner| (corner.x, corner.y));
+    let (left_upper, left_lower) = ((p0, p1), (p1, p2));
+    let (right_upper, right_lower) = ((p0, p3), (p3, p2));
     let rows = if v1.y < v3.y {
         [
             (v0.y, v1.y, left_upper, right_upper),
@@ -446,9 +526,9 @@ fn bands(
         if y0 >= y1 {
             continue;
         }
-        let edge = |(a, b): (Corner, Corner)| {
-            let slope = (b.x - a.x) / (b.y - a.y);
-            let x = a.x + (0.5 + f64::from(y0) - a.y) * slope + 0.5;
+        let edge = |((ax, ay), (bx, by)): ((f64, f64), (f64, f64))| {
+            let slope = (bx - ax) / (by - ay);
+            let x = ax + (0.5 + f64::from(y0) - ay) * slope + 0.5;
             (trunc(x * 65536.0), trunc(slope * 65536.0))
         };
         let ((xl, dxl), (xr, dxr)) = (edge(left), edge(right));

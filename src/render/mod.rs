@@ -10,6 +10,8 @@ pub mod frame;
 pub mod gpu;
 pub mod item;
 pub mod pictures;
+pub mod rgb;
+mod strips;
 
 #[cfg(test)]
 mod draw_vectors;

@@ -2,6 +2,7 @@ use super::{GAMES, bigfish::Bigfish};
 use crate::{
     Env, Level,
     check::Finding,
+    draw::DrawList,
     procgen::{
         Mode, Options, World,
         options::{LevelRange, Levels},
@@ -105,7 +106,7 @@ fn nothing_panics() {
                     paint_vel_info: below(2) == 0,
                 };
                 let mut world = game.original(&options, 0, round as i32, 0).unwrap();
-                let mut calls = Vec::new();
+                let mut list = DrawList::default();
                 for _ in 0..150 {
                     let wild = [i32::MIN, i32::MAX, -1, 15, 1 << 20];
                     let action = match below(8) {
@@ -113,8 +114,8 @@ fn nothing_panics() {
                         _ => below(15) as i32,
                     };
                     world.act(action);
-                    calls.clear();
-                    world.draw([1, 64, 513][below(3) as usize], &mut calls);
+                    list.clear();
+                    world.draw([1, 64, 513][below(3) as usize], &mut list);
                 }
             }
         }

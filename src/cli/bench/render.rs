@@ -11,6 +11,7 @@ use crate::{
 };
 use clap::Args;
 use gslab_envs::{
+    draw::DrawList,
     procgen::{Options, games::Entry, world::ACTIONS},
     rng::Stream,
 };
@@ -121,16 +122,16 @@ impl Render {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|e| Error::Usage(e.to_string()))?;
         let noise = Stream::new(0, "bench");
-        let mut calls = Vec::new();
+        let mut list = DrawList::default();
         let batches = (0..BATCHES).map(|batch| {
             let mut lists = DrawLists::default();
             for (index, world) in (0..).zip(&mut worlds) {
                 for step in 0..STEPS {
                     world.act(noise.below(index, batch * STEPS + step, ACTIONS) as i32);
                 }
-                calls.clear();
-                world.draw(SIDE, &mut calls);
-                lists.push(&calls, pictures);
+                list.clear();
+                world.draw(SIDE, &mut list);
+                lists.push(&list, pictures);
             }
             lists
         });

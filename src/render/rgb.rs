@@ -1,0 +1,222 @@
+//! Frames as bytes: what of them changed, from and to pixels.
+
+use super::item::Item;
+#[cfg(target_arch = "x86_64")]
+use pulp::x86::V3;
+
+/// A rectangle of columns for each row, in which alone items are drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// First column and the one after the last, for each row.
+    rows: Vec<(i32, i32)>,
+}
+
+impl Region {
+    pub fn all(size: u32) -> Self {
+        Self { rows: vec![(0, size as i32); size as usize] }
+    }
+
+    pub fn none(size: u32) -> Self {
+        Self { rows: vec![(0, 0); size as usize] }
+    }
+
+    /// Side of the frame in pixels.
+    pub fn side(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Empties the region.
+    pub fn clear(&mut self) {
+        self.rows.fill((0, 0));
+    }
+
+    /// Makes it the whole frame.
+    pub fn fill(&mut self) {
+        let side = self.rows.len() as i32;
+        self.rows.fill((0, side));
+    }
+
+    /// Takes in all pixels that an item may touch.
+    pub fn add(&mut self, item: &Item) {
+        for y in item.y0..item.y1 {
+            let side = self.rows.len() as i32;
+            let (left, right) = columns(item, y, side);
+            // In eights, as pixels are converted.
+            let columns = (left & !7, ((right + 7) & !7).min(side));
+            let row = &mut self.rows[y as usize];
+            *row = hull(*row, if left < right { columns } else { (0, 0) });
+        }
+    }
+
+    /// The rows with their columns that are not empty.
+    pub fn rows(&self) -> impl Iterator<Item = (usize, usize, usize)> {
+        let rows = self.rows.iter().enumerate();
+        rows.filter(|(_, (a, b))| a < b).map(|(y, &(a, b))| (y, a as usize, b as usize))
+    }
+}
+
+/// The columns from the first to the last of two spans, either of which may be empty.
+#[inline]
+fn hull(a: (i32, i32), b: (i32, i32)) -> (i32, i32) {
+    match (a.0 < a.1, b.0 < b.1) {
+        (true, true) => (a.0.min(b.0), a.1.max(b.1)),
+        (true, false) => a,
+        (false, _) => b,
+    }
+}
+
+/// The columns of an item in a row of its own: first, and the one after the last.
+#[inline]
+fn columns(item: &Item, y: i32, side: i32) -> (i32, i32) {
+    let k = y - item.y0;
+    let left = item.xl.wrapping_add(k.wrapping_mul(item.dxl)) >> 16;
+    let right = item.xr.wrapping_add(k.wrapping_mul(item.dxr)) >> 16;
+    (left.max(0), right.min(side))
+}
+
+/// Writes pixels 0xAARRGGBB of a region as bytes R, G, B; both are whole frames.
+pub fn write_rgb(pixels: &[u32], region: &Region, frame: &mut [u8]) {
+    let write = Write { pixels, region, frame };
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = V3::try_new() {
+        return simd.vectorize(shuffled::Shuffled(simd, write));
+    }
+    write.all(pack);
+}
+
+/// Reads what [`write_rgb`] wrote.
+pub fn read_rgb(frame: &[u8], region: &Region, pixels: &mut [u32]) {
+    let read = Read { frame, region, pixels };
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = V3::try_new() {
+        return simd.vectorize(shuffled::Shuffled(simd, read));
+    }
+    read.all(unpack);
+}
+
+struct Write<'a> {
+    pixels: &'a [u32],
+    region: &'a Region,
+    frame: &'a mut [u8],
+}
+
+impl Write<'_> {
+    #[inline(always)]
+    fn all(self, pack: impl Fn([u32; 4]) -> [u8; 12]) {
+        let side = self.region.side();
+        for (y, left, right) in self.region.rows() {
+            let (first, end) = (y * side + left, y * side + right);
+            let (fours, rest) = self.pixels[first..end].as_chunks();
+            let (bytes, tail) = self.frame[3 * first..3 * end].as_chunks_mut();
+            for (four, bytes) in fours.iter().zip(bytes) {
+                *bytes = pack(*four);
+            }
+            for (pixel, bytes) in rest.iter().zip(tail.as_chunks_mut::<3>().0) {
+                let [_, r, g, b] = pixel.to_be_bytes();
+                *bytes = [r, g, b];
+            }
+        }
+    }
+}
+
+struct Read<'a> {
+    frame: &'a [u8],
+    region: &'a Region,
+    pixels: &'a mut [u32],
+}
+
+impl Read<'_> {
+    #[inline(always)]
+    fn all(self, unpack: impl Fn([u8; 12]) -> [u32; 4]) {
+        let side = self.region.side();
+        for (y, left, right) in self.region.rows() {
+            let (first, end) = (y * side + left, y * side + right);
+            let (fours, rest) = self.pixels[first..end].as_chunks_mut();
+            let (bytes, tail) = self.frame[3 * first..3 * end].as_chunks();
+            for (four, bytes) in fours.iter_mut().zip(bytes) {
+                *four = unpack(*bytes);
+            }
+            for (pixel, &[r, g, b]) in rest.iter_mut().zip(tail.as_chunks::<3>().0) {
+                *pixel = u32::from_be_bytes([255, r, g, b]);
+            }
+        }
+    }
+}
+
+/// Pixels 0xAARRGGBB as R, G, B.
+fn pack(four: [u32; 4]) -> [u8; 12] {
+    let channels = four.map(u32::to_be_bytes);
+    std::array::from_fn(|i| channels[i / 3][1 + i % 3])
+}
+
+/// The other way, opaque.
+fn unpack(bytes: [u8; 12]) -> [u32; 4] {
+    let pixel = |i: usize| u32::from_be_bytes([255, bytes[i], bytes[i + 1], bytes[i + 2]]);
+    [pixel(0), pixel(3), pixel(6), pixel(9)]
+}
+
+/// Compilers do not find the one instruction that this is on x86.
+#[cfg(target_arch = "x86_64")]
+mod shuffled {
+    use super::{Read, Write};
+    use pulp::{NullaryFnOnce, cast, x86::V3};
+
+    pub struct Shuffled<T>(pub V3, pub T);
+
+    impl NullaryFnOnce for Shuffled<Write<'_>> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(self) {
+            let Self(simd, write) = self;
+            let order = cast([2_i8, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1]);
+            write.all(
+                #[inline(always)]
+                |four| {
+                    let packed = simd.ssse3._mm_shuffle_epi8(cast(four), order);
+                    let [bytes @ .., _, _, _, _]: [u8; 16] = cast(packed);
+                    bytes
+                },
+            );
+        }
+    }
+
+    impl NullaryFnOnce for Shuffled<Read<'_>> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(self) {
+            let Self(simd, read) = self;
+            let order = cast([2_i8, 1, 0, -1, 5, 4, 3, -1, 8, 7, 6, -1, 11, 10, 9, -1]);
+            read.all(
+                #[inline(always)]
+                |bytes| {
+                    let mut packed = [0_u8; 16];
+                    packed[..12].copy_from_slice(&bytes);
+                    let four = simd.ssse3._mm_shuffle_epi8(cast(packed), order);
+                    cast::<_, [u32; 4]>(four).map(|pixel| pixel | 0xff00_0000)
+                },
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_red_green_blue_at_any_width() {
+        for size in [1_u32, 3, 5, 8, 64] {
+            let pixels: Vec<u32> =
+                (0..size * size).map(|i| 0xff00_0000 | (i * 0x01_0203)).collect();
+            let mut frame = vec![0; pixels.len() * 3];
+            write_rgb(&pixels, &Region::all(size), &mut frame);
+            let bytes = |p: &u32| [(p >> 16) as u8, (p >> 8) as u8, *p as u8];
+            assert_eq!(frame, pixels.iter().flat_map(bytes).collect::<Vec<_>>(), "{size}");
+            let mut read = vec![0; pixels.len()];
+            read_rgb(&frame, &Region::all(size), &mut read);
+            assert_eq!(read, pixels.iter().map(|p| p | 0xff00_0000).collect::<Vec<_>>());
+        }
+    }
+}
