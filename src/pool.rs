@@ -6,6 +6,7 @@
 use gslab_envs::{
     End, Spec,
     batch::{ActionError, Actions, Batch, Episode, SnapshotError, StepOut},
+    draw::Call,
     levels::LevelSet,
     registry::Family,
 };
@@ -126,6 +127,11 @@ impl Pool {
     pub fn final_observation(&self, i: usize) -> &[f32] {
         let width = self.spec.observation;
         &self.final_observations[i * width..(i + 1) * width]
+    }
+
+    /// Appends the painter calls that show environment `i` on `size * size` pixels.
+    pub fn draw(&self, i: usize, size: u32, calls: &mut Vec<Call>) {
+        self.shards[i / SHARD].batch.draw(i % SHARD, size, calls);
     }
 
     /// Every world and counter, one entry a shard.

@@ -49,8 +49,8 @@ impl Play {
         let seed = derive_seed(self.seed, "played levels");
         let actor = match &self.policy {
             Some(run) => {
-                let stage = scene.stage(Some(level), 1, seed)?;
-                Some(policy(run, "final", stage.spec(), derive_seed(self.seed, "played noise"))?)
+                let worlds = scene.worlds(Some(level), 1, seed)?;
+                Some(policy(run, "final", worlds.spec(), derive_seed(self.seed, "played noise"))?)
             }
             None => None,
         };
