@@ -9,6 +9,7 @@ use super::{
     item::{Builder, Item},
     pictures::Pictures,
 };
+use crate::device::in_a_line;
 use burn::{
     backend::{
         Wgpu,
@@ -52,7 +53,7 @@ pub enum RenderError {
 
 impl From<ServerError> for RenderError {
     fn from(error: ServerError) -> Self {
-        let reason = error.to_string();
+        let reason = in_a_line(&error.to_string());
         if error.is_device_poisoned() { Self::Lost { reason } } else { Self::Failed { reason } }
     }
 }
