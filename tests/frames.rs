@@ -140,6 +140,16 @@ fn random_play_of_every_game_looks_the_same_on_a_gpu() {
     assert_same_frames_in_all_modes(|environment| Pictures::built_in(environment, SIDE));
 }
 
+/// With the original's images too, where the variable `PROCGEN_ASSETS` names their folder. Those of
+/// five games take more than 128 MiB.
+#[test]
+fn the_originals_images_look_the_same_on_a_gpu() {
+    let Some(folder) = std::env::var_os("PROCGEN_ASSETS") else { return };
+    assert_same_frames_in_all_modes(|environment| {
+        Pictures::original(environment, folder.as_ref()).unwrap()
+    });
+}
+
 #[test]
 fn random_play_of_the_maze_looks_the_same_on_a_gpu() {
     assert_same_frames("maze", None, &Arc::default());
