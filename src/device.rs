@@ -3,7 +3,7 @@
 
 use crate::learn::{
     actor_critic::{ActorCritic, Weights},
-    burn::{BurnActorCritic, Unreadable},
+    burn::{BurnActorCritic, Unreadable, answers},
     cpu::CpuActorCritic,
 };
 use serde::{Deserialize, Serialize};
@@ -125,10 +125,11 @@ impl Device {
         catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
             let reason = match panic.downcast::<Unreadable>() {
                 Ok(unreadable) => unreadable.0,
-                // What is not read may have panicked inside of Burn.
-                Err(panic) => match device.sync() {
-                    Ok(()) => resume_unwind(panic),
-                    Err(error) => error.to_string(),
+                // What is not read may have panicked inside of Burn: the GPU is asked whether it
+                // still answers, which may panic as well.
+                Err(panic) => match catch_unwind(AssertUnwindSafe(|| answers(device))) {
+                    Ok(true) => resume_unwind(panic),
+                    _ => "it does not answer".into(),
                 },
             };
             DeviceError::Lost { adapter: adapter.to_string(), reason: in_a_line(&reason) }

@@ -21,6 +21,11 @@ use std::{ops::Range, panic::resume_unwind};
 /// Nothing can be read from the device, for this reason.
 pub struct Unreadable(pub String);
 
+/// Whether what goes to the device comes back.
+pub fn answers(device: &Device) -> bool {
+    read(Tensor::<1>::from_data([1.0f32], device)) == [1.0]
+}
+
 /// Weights and moments on a device.
 pub struct BurnActorCritic {
     policy: Network,
