@@ -108,7 +108,8 @@ fn a_gpu_that_is_lost_ends_the_work_with_an_error_and_keeps_the_checkpoint() {
         assert_eq!(done.unwrap().iterations, ITERATIONS);
     }
 
-    // Drawing: whatever is asked next says so.
+    // Drawing: whatever is asked next says so. A GPU that was busy tells of its end only now.
+    setup.device.poll(wgpu::PollType::Poll).unwrap();
     let lost = |error: RenderError| {
         assert!(matches!(error, RenderError::Lost { .. }), "{error}");
         assert!(error.to_string().starts_with("the GPU was lost ("), "{error}");
