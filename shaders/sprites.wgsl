@@ -24,18 +24,22 @@ const FILL: i32 = 0;
 const MIRRORED: i32 = 256;
 
 const SIDE: u32 = 64u;
+// Texels in the first of the two buffers of them: 128 MiB, as much as every GPU binds.
+const FIRST_TEXELS: u32 = 33554432u;
 
 // Nothing but `frames` is written. All are read_write because Burn may place several of them in
 // one buffer, which a dispatch can bind in one way only.
 
 // Pixels 0xAARRGGBB of all pictures, premultiplied.
 @group(0) @binding(0) var<storage, read_write> texels: array<u32>;
+// Those that the first buffer does not hold.
+@group(0) @binding(1) var<storage, read_write> more_texels: array<u32>;
 // Of all frames, one after another; in each, what is drawn first comes first.
-@group(0) @binding(1) var<storage, read_write> items: array<Item>;
+@group(0) @binding(2) var<storage, read_write> items: array<Item>;
 // Where the items of each frame end.
-@group(0) @binding(2) var<storage, read_write> ends: array<u32>;
+@group(0) @binding(3) var<storage, read_write> ends: array<u32>;
 // Bytes R, G, B, row by row.
-@group(0) @binding(3) var<storage, read_write> frames: array<u32>;
+@group(0) @binding(4) var<storage, read_write> frames: array<u32>;
 
 // The bytes 0 and 2 of colours times a / 255, rounded as the painter of Procgen does.
 fn scale_pair(colour: vec4<u32>, a: vec4<u32>) -> vec4<u32> {
@@ -60,6 +64,13 @@ fn covered(i: u32, x: vec4<i32>, y: i32) -> vec4<bool> {
     return (x >= vec4(columns.x)) & (x < vec4(columns.y));
 }
 
+fn texel(at: u32) -> u32 {
+    if at < FIRST_TEXELS {
+        return texels[at];
+    }
+    return more_texels[at - FIRST_TEXELS];
+}
+
 // What an item shows at four pixels of row y.
 fn colours(i: u32, x: vec4<i32>, y: i32) -> vec4<u32> {
     let item = &items[i];
@@ -78,7 +89,13 @@ fn colours(i: u32, x: vec4<i32>, y: i32) -> vec4<u32> {
         u = width - 1 - u;
     }
     let at = vec4<u32>((*item).texel + v * width + u);
-    let shown = vec4(texels[at.x], texels[at.y], texels[at.z], texels[at.w]);
+    var shown: vec4<u32>;
+    // One branch for an item, not one for every texel.
+    if u32((*item).texel + width * height) <= FIRST_TEXELS {
+        shown = vec4(texels[at.x], texels[at.y], texels[at.z], texels[at.w]);
+    } else {
+        shown = vec4(texel(at.x), texel(at.y), texel(at.z), texel(at.w));
+    }
     // By 255 / 255 nothing changes.
     return scale(shown, vec4(u32((*item).opacity)));
 }

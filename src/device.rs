@@ -3,11 +3,14 @@
 
 use crate::learn::{
     actor_critic::{ActorCritic, Weights},
-    burn::BurnActorCritic,
+    burn::{BurnActorCritic, Unreadable, answers},
     cpu::CpuActorCritic,
 };
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+};
 
 /// What to train on; the option `--device`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -53,6 +56,11 @@ pub enum DeviceError {
          GPU, or use --device cpu, which is faster ({SOFTWARE_GPU}=1 takes it all the same)"
     )]
     Software { adapter: Adapter },
+    #[error(
+        "{adapter} was lost ({reason}): its driver was reset, it was taken away, or it ran out of \
+         memory"
+    )]
+    Lost { adapter: String, reason: String },
 }
 
 /// A device to train on.
@@ -105,6 +113,29 @@ impl Device {
         }
     }
 
+    /// Does work that has networks on this device.
+    ///
+    /// A GPU that is lost ends the work by unwinding, since most of Burn's operations cannot return
+    /// an error. All that the work had in memory goes with it; what it wrote to files stays.
+    ///
+    /// # Errors
+    /// The GPU was lost. Panics that have another reason go on.
+    pub fn work<T>(&self, work: impl FnOnce() -> T) -> Result<T, DeviceError> {
+        let Self::Gpu { device, adapter } = self else { return Ok(work()) };
+        catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+            let reason = match panic.downcast::<Unreadable>() {
+                Ok(unreadable) => unreadable.0,
+                // What is not read may have panicked inside of Burn: the GPU is asked whether it
+                // still answers, which may panic as well.
+                Err(panic) => match catch_unwind(AssertUnwindSafe(|| answers(device))) {
+                    Ok(true) => resume_unwind(panic),
+                    _ => "it does not answer".into(),
+                },
+            };
+            DeviceError::Lost { adapter: adapter.to_string(), reason: in_a_line(&reason) }
+        })
+    }
+
     /// Name, backend and driver.
     pub fn describe(&self) -> Adapter {
         match self {
@@ -117,6 +148,13 @@ impl Device {
             Self::Gpu { adapter, .. } => adapter.clone(),
         }
     }
+}
+
+/// An error of Burn's without its backtrace.
+pub(crate) fn in_a_line(error: &str) -> String {
+    let lines = error.lines().map(str::trim).take_while(|line| !line.starts_with("Backtrace"));
+    let lines: Vec<_> = lines.filter(|line| !["", "Caused by:"].contains(line)).collect();
+    lines.join(": ").trim_end_matches([':', ' ']).to_owned()
 }
 
 fn vector_instructions() -> &'static str {

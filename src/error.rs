@@ -71,6 +71,11 @@ pub enum Error {
          lower gsl.demonstration_threshold, or train the specialists longer"
     )]
     NoDemonstrations { phase: String, threshold: f64, tried: u64 },
+    #[error(
+        "{error}. What {run} had at its last checkpoint is kept: go on with `gslab resume {run}`",
+        run = .run.display()
+    )]
+    LostDevice { run: PathBuf, error: DeviceError },
     #[error("figure: {0}")]
     Figure(String),
     #[error("stopped as asked; go on with `gslab resume {}`", .0.display())]
@@ -86,8 +91,6 @@ impl Error {
             | Self::NoDemonstrations { .. }
             | Self::Figure(_)
             | Self::Media(_) => 1,
-            #[cfg(feature = "gpu")]
-            Self::Render(RenderError::Lost { .. } | RenderError::Failed { .. }) => 1,
             _ => 2,
         }
     }

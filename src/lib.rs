@@ -12,5 +12,9 @@ pub mod pool;
 pub mod render;
 pub mod run;
 
+// The parts of tests/common that unit tests use too name this crate as other tests do.
+#[cfg(test)]
+extern crate self as gslab;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -6,6 +6,7 @@
 use gslab_envs::{
     End, Spec,
     batch::{ActionError, Actions, Batch, Episode, SnapshotError, StepOut},
+    draw::DrawList,
     levels::LevelSet,
     registry::Family,
 };
@@ -126,6 +127,11 @@ impl Pool {
     pub fn final_observation(&self, i: usize) -> &[f32] {
         let width = self.spec.observation;
         &self.final_observations[i * width..(i + 1) * width]
+    }
+
+    /// Lists what environment `i` looks like on `size * size` pixels; `list` must be empty.
+    pub fn draw(&self, i: usize, size: u32, list: &mut DrawList) {
+        self.shards[i / SHARD].batch.draw(i % SHARD, size, list);
     }
 
     /// Every world and counter, one entry a shard.

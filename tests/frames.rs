@@ -1,15 +1,15 @@
 //! Frames that a GPU draws, held against those of the CPU, byte for byte.
 #![cfg(feature = "gpu")]
 
+mod common;
+
 use burn::tensor::{DType, Int, Tensor};
-use gslab::{
-    device::{Device, DeviceChoice, SoftwareAdapter, open_with},
-    render::{
-        frame::{Frame, Painter},
-        gpu::{self, DrawLists, RenderError, Renderer, SIDE, WORDS},
-        item::{Builder, Item},
-        pictures::Pictures,
-    },
+use common::gpu::open;
+use gslab::render::{
+    frame::{Frame, Painter},
+    gpu::{self, DrawLists, RenderError, Renderer, SIDE, WORDS},
+    item::{Builder, Item},
+    pictures::Pictures,
 };
 use gslab_envs::{
     ActionSpace, End,
@@ -28,17 +28,6 @@ const FRAMES: u32 = 40;
 /// Steps from one to the next.
 const STRIDE: u32 = 3;
 const BYTES: usize = (SIDE * SIDE * 3) as usize;
-
-fn open() -> burn::tensor::Device {
-    match open_with(DeviceChoice::Gpu, SoftwareAdapter::Accept) {
-        Ok(Device::Gpu { device, .. }) => device,
-        Ok(Device::Cpu) => panic!("asked for a GPU, got the CPU"),
-        Err(error) => panic!(
-            "{error}\n\nThis test needs an adapter, if only a software renderer: \
-             apt-get install mesa-vulkan-drivers libvulkan1"
-        ),
-    }
-}
 
 /// Worlds that play at random.
 struct Play {
@@ -96,9 +85,8 @@ impl Play {
 
 /// Every frame of random play; and each step, nothing crosses the bus but 64 bytes an item and 4
 /// a world.
-fn assert_same_frames(environment: &str, mode: Option<Mode>) {
-    let pictures = Arc::new(Pictures::built_in(environment, SIDE));
-    let mut renderer = Renderer::new(&open(), &pictures).unwrap();
+fn assert_same_frames(environment: &str, mode: Option<Mode>, pictures: &Arc<Pictures>) {
+    let mut renderer = Renderer::new(&open().0, pictures).unwrap();
     let mut painter = Painter::new(pictures.clone(), SIDE);
     let mut cpu = vec![Frame::default(); ENVIRONMENTS];
     let mut expected = vec![0; BYTES];
@@ -111,9 +99,9 @@ fn assert_same_frames(environment: &str, mode: Option<Mode>) {
         for world in 0..ENVIRONMENTS {
             list.clear();
             play.batch.draw(world, SIDE, &mut list);
-            lists.push(&list, &pictures);
+            lists.push(&list, pictures);
             let mut built: Vec<Item> = Vec::new();
-            builder.build(&list, 0..list.calls.len(), &pictures, &mut built);
+            builder.build(&list, 0..list.calls.len(), pictures, &mut built);
             items += built.len();
         }
         let sent = renderer.bytes_sent();
@@ -133,26 +121,43 @@ fn assert_same_frames(environment: &str, mode: Option<Mode>) {
     }
 }
 
-#[test]
-fn random_play_of_every_game_looks_the_same_on_a_gpu() {
+/// Every game in every mode that it has.
+fn assert_same_frames_in_all_modes(pictures: impl Fn(&str) -> Pictures) {
     const MODES: [Mode; 5] =
         [Mode::Easy, Mode::Hard, Mode::Extreme, Mode::Memory, Mode::Exploration];
     for game in GAMES {
+        let environment = format!("procgen:{}", game.facts.name);
+        let pictures = Arc::new(pictures(&environment));
         for mode in MODES.into_iter().filter(|&mode| game.facts.has(mode)) {
-            assert_same_frames(&format!("procgen:{}", game.facts.name), Some(mode));
+            assert_same_frames(&environment, Some(mode), &pictures);
         }
     }
 }
 
 #[test]
+fn random_play_of_every_game_looks_the_same_on_a_gpu() {
+    assert_same_frames_in_all_modes(|environment| Pictures::built_in(environment, SIDE));
+}
+
+/// With the original's images too, where the variable `PROCGEN_ASSETS` names their folder. Those of
+/// five games take more than 128 MiB.
+#[test]
+fn the_originals_images_look_the_same_on_a_gpu() {
+    let Some(folder) = std::env::var_os("PROCGEN_ASSETS") else { return };
+    assert_same_frames_in_all_modes(|environment| {
+        Pictures::original(environment, folder.as_ref()).unwrap()
+    });
+}
+
+#[test]
 fn random_play_of_the_maze_looks_the_same_on_a_gpu() {
-    assert_same_frames("maze", None);
+    assert_same_frames("maze", None, &Arc::default());
 }
 
 /// A batch of a game's first frames, and the renderer for it.
 fn first_frames(environment: &str) -> (Renderer, DrawLists, Vec<u8>) {
     let pictures = Arc::new(Pictures::built_in(environment, SIDE));
-    let renderer = Renderer::new(&open(), &pictures).unwrap();
+    let renderer = Renderer::new(&open().0, &pictures).unwrap();
     let mut painter = Painter::new(pictures.clone(), SIDE);
     let play = Play::new(environment, None);
     let (mut lists, mut cpu) = (DrawLists::default(), Vec::new());
@@ -212,7 +217,7 @@ fn what_cannot_be_drawn_is_refused_with_a_remedy() {
     let refused = Renderer::new(&cpu, &Pictures::default()).err();
     assert!(matches!(refused, Some(RenderError::Device { .. })), "{refused:?}");
 
-    let mut renderer = Renderer::new(&open(), &Pictures::default()).unwrap();
+    let mut renderer = Renderer::new(&open().0, &Pictures::default()).unwrap();
     let mut lists = DrawLists::default();
     (0..1 << 22).for_each(|_| lists.push_items(&[]));
     let refused = renderer.draw(&lists).unwrap_err();

@@ -1,6 +1,8 @@
 //! Everything about learning that is written twice, held against its twin: gradients by hand
 //! against finite differences in f64, and the CPU's executor against Burn's on every device.
 
+mod common;
+
 use gslab::learn::{
     actor_critic::{ActorCritic, Architecture, Weights},
     adam::{EPSILON, Settings},
@@ -169,18 +171,8 @@ fn burn_on_flex_is_the_twin_of_the_cpu() {
 #[cfg(feature = "gpu")]
 #[test]
 fn burn_on_a_gpu_is_the_twin_of_the_cpu() {
-    use gslab::device::{Device, DeviceChoice, SoftwareAdapter, open_with};
-    let device = match open_with(DeviceChoice::Gpu, SoftwareAdapter::Accept) {
-        Ok(Device::Gpu { device, adapter }) => {
-            println!("on {adapter}");
-            device
-        }
-        Ok(Device::Cpu) => panic!("asked for a GPU, got the CPU"),
-        Err(error) => panic!(
-            "{error}\n\nThis test needs an adapter, if only a software renderer: \
-             apt-get install mesa-vulkan-drivers libvulkan1"
-        ),
-    };
+    let (device, adapter) = common::gpu::open();
+    println!("on {adapter}");
     assert_twins(&device, 5);
     assert_round_trip(&device);
 }

@@ -1,4 +1,4 @@
-//! Packs the vector art in this folder into the atlas that the program embeds.
+//! Packs the vector art in this folder into the atlases that the program embeds.
 //!
 //! `cargo run -p gslab-art` packs; `cargo run -p gslab-art -- sheet OUT.png [PREFIX]` shows the
 //! pictures whose names start with PREFIX, enlarged and as small as a game shows them.
@@ -18,8 +18,8 @@ fn main() -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => {
             let assets = root.parent().context("the folder of all assets")?;
-            let atlas = pack::Atlas::of(&sources::all(root)?);
-            atlas.write(assets)
+            let atlases = pack::atlases(&sources::all(root)?);
+            atlases.iter().try_for_each(|atlas| atlas.write(assets))
         }
         ["sheet", out] => sheet(root, out, ""),
         ["sheet", out, prefix] => sheet(root, out, prefix),

@@ -1,4 +1,4 @@
-//! Puts pictures side by side.
+//! Puts pictures side by side, as they are and at half the scale.
 
 use crate::sources::Source;
 use anyhow::{Context, Result};
@@ -12,8 +12,10 @@ const WIDTH: u32 = 1024;
 /// Where a picture lies: left, top, width, height in texels.
 type Place = (u32, u32, u32, u32);
 
-/// Sprites with their opacity, and opaque backgrounds.
+/// Sprites with their opacity, and opaque backgrounds, at one scale.
 pub struct Atlas {
+    /// Name of its folder below that of all assets.
+    pub scale: &'static str,
     pub sprites: Sheet,
     pub backgrounds: Sheet,
 }
@@ -29,15 +31,23 @@ struct Index<'a> {
     backgrounds: &'a BTreeMap<String, Place>,
 }
 
+/// The pictures for large frames, and for those that agents see.
+pub fn atlases(pictures: &[Source]) -> [Atlas; 2] {
+    let halves: Vec<_> = pictures.iter().map(Source::halved).collect();
+    [Atlas::of("large", pictures), Atlas::of("small", &halves)]
+}
+
 impl Atlas {
-    pub fn of(pictures: &[Source]) -> Self {
+    fn of(scale: &'static str, pictures: &[Source]) -> Self {
         let (backgrounds, sprites): (Vec<_>, Vec<_>) =
             pictures.iter().partition(|picture| picture.name.starts_with("backgrounds/"));
-        Self { sprites: Sheet::of(sprites), backgrounds: Sheet::of(backgrounds) }
+        Self { scale, sprites: Sheet::of(sprites), backgrounds: Sheet::of(backgrounds) }
     }
 
-    /// Writes `sprites.png`, `backgrounds.png` and `atlas.json`.
-    pub fn write(&self, folder: &Path) -> Result<()> {
+    /// Writes `sprites.png`, `backgrounds.png` and `atlas.json` into its folder.
+    pub fn write(&self, assets: &Path) -> Result<()> {
+        let folder = assets.join(self.scale);
+        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
         let path = folder.join("sprites.png");
         self.sprites.image.save(&path).with_context(|| format!("writing {}", path.display()))?;
         let path = folder.join("backgrounds.png");
@@ -111,22 +121,26 @@ mod tests {
 
     /// What the program embeds is what the sources give, but for the last bit of a colour.
     #[test]
-    fn the_atlas_is_packed_from_the_sources() {
-        let atlas = Atlas::of(&sources::all(Path::new(ROOT)).unwrap());
-        let assets = Path::new(ROOT).parent().unwrap();
-        let index =
-            Index { sprites: &atlas.sprites.places, backgrounds: &atlas.backgrounds.places };
-        let embedded = fs::read_to_string(assets.join("atlas.json")).unwrap();
-        let embedded: serde_json::Value = serde_json::from_str(&embedded).unwrap();
-        assert_eq!(embedded, serde_json::to_value(&index).unwrap());
-        for (name, sheet) in [("sprites", &atlas.sprites), ("backgrounds", &atlas.backgrounds)] {
-            let embedded = image::open(assets.join(format!("{name}.png"))).unwrap().into_rgba8();
-            assert_eq!(embedded.dimensions(), sheet.image.dimensions());
-            for (picture, &(left, top, width, height)) in &sheet.places {
-                let cut = |image| imageops::crop_imm(image, left, top, width, height).to_image();
-                let (ours, theirs) = (cut(&sheet.image), cut(&embedded));
-                let off = ours.iter().zip(theirs.iter()).map(|(&a, &b)| a.abs_diff(b)).max();
-                assert!(off <= Some(2), "{picture}: {off:?}");
+    fn the_atlases_are_packed_from_the_sources() {
+        for atlas in atlases(&sources::all(Path::new(ROOT)).unwrap()) {
+            let folder = Path::new(ROOT).parent().unwrap().join(atlas.scale);
+            let index =
+                Index { sprites: &atlas.sprites.places, backgrounds: &atlas.backgrounds.places };
+            let embedded = fs::read_to_string(folder.join("atlas.json")).unwrap();
+            let embedded: serde_json::Value = serde_json::from_str(&embedded).unwrap();
+            assert_eq!(embedded, serde_json::to_value(&index).unwrap());
+            for (name, sheet) in [("sprites", &atlas.sprites), ("backgrounds", &atlas.backgrounds)]
+            {
+                let path = folder.join(format!("{name}.png"));
+                let embedded = image::open(path).unwrap().into_rgba8();
+                assert_eq!(embedded.dimensions(), sheet.image.dimensions());
+                for (picture, &(left, top, width, height)) in &sheet.places {
+                    let cut =
+                        |image| imageops::crop_imm(image, left, top, width, height).to_image();
+                    let (ours, theirs) = (cut(&sheet.image), cut(&embedded));
+                    let off = ours.iter().zip(theirs.iter()).map(|(&a, &b)| a.abs_diff(b)).max();
+                    assert!(off <= Some(2), "{} {picture}: {off:?}", atlas.scale);
+                }
             }
         }
     }

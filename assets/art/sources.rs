@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use gslab_envs::procgen::{game::Background, games::GAMES};
-use image::RgbaImage;
+use image::{Rgba, RgbaImage};
 use resvg::{tiny_skia, usvg};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,6 +21,30 @@ pub struct Source {
     pub name: String,
     /// Not premultiplied.
     pub image: RgbaImage,
+}
+
+impl Source {
+    /// At half the scale.
+    pub fn halved(&self) -> Self {
+        Self { name: self.name.clone(), image: halved(&self.image) }
+    }
+}
+
+/// Each texel the mean of four, colours weighted by their opacity.
+fn halved(image: &RgbaImage) -> RgbaImage {
+    let (width, height) = image.dimensions();
+    RgbaImage::from_fn(width.div_ceil(2), height.div_ceil(2), |x, y| {
+        let four = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| {
+            let (x, y) = ((2 * x + dx).min(width - 1), (2 * y + dy).min(height - 1));
+            image.get_pixel(x, y).0.map(u32::from)
+        });
+        let opacity: u32 = four.iter().map(|texel| texel[3]).sum();
+        let colour = |c: usize| {
+            let sum: u32 = four.iter().map(|texel| texel[c] * texel[3]).sum();
+            (sum + opacity / 2).checked_div(opacity).unwrap_or(0) as u8
+        };
+        Rgba([colour(0), colour(1), colour(2), ((opacity + 2) / 4) as u8])
+    })
 }
 
 /// Name of a picture that is drawn from another by exchanging colours; `of` tells which.
@@ -167,4 +191,19 @@ fn draw(root: &Path, recolours: &Recolours, name: &str, size: (u16, u16)) -> Res
     });
     let image = RgbaImage::from_raw(w, h, bytes.collect()).context("as many bytes as pixels")?;
     Ok(Source { name: name.into(), image })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opacity_weighs_colours() {
+        let image = RgbaImage::from_raw(3, 1, vec![200, 0, 0, 255, 0, 100, 0, 85, 9, 9, 9, 0]);
+        let half = halved(&image.unwrap());
+        assert_eq!(half.dimensions(), (2, 1));
+        // Two texels of each, as a row has no other below it.
+        assert_eq!(half.get_pixel(0, 0).0, [150, 25, 0, 170]);
+        assert_eq!(half.get_pixel(1, 0).0, [0, 0, 0, 0]);
+    }
 }

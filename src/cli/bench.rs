@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use cpu_time::ThreadTime;
 use gslab_envs::{
     procgen::{
-        Mode, Options,
+        Options,
         camera::VIEW,
         games::{Entry, GAMES},
         options::{LevelRange, Levels},
@@ -108,10 +108,7 @@ impl Bench {
 impl Envs {
     fn run(self) -> Result<ExitCode> {
         self.output.check()?;
-        let (games, mode) = games_in_mode(&self.games, &self.mode)?;
-        let levels = Levels::Named(LevelRange::Training);
-        let options = Options { mode, levels, ..Options::default() };
-
+        let (games, options) = measured(&self.games, &self.mode)?;
         let originals = self.procgen_assets.as_deref().map(Originals::open).transpose()?;
 
         let progress = Progress::new(self.output.quiet);
@@ -292,15 +289,17 @@ impl Speed {
     }
 }
 
-/// The games of those names, or all, and a mode that each of them has.
-fn games_in_mode(names: &[String], mode: &str) -> Result<(Vec<&'static Entry>, Mode)> {
+/// The games of those names, or all, and the options in which they are measured: the training
+/// levels in a mode that each of the games has.
+fn measured(names: &[String], mode: &str) -> Result<(Vec<&'static Entry>, Options)> {
     let games: Vec<&Entry> = match names {
         [] => GAMES.iter().collect(),
         names => names.iter().map(|name| procgen_game(name)).collect::<Result<_>>()?,
     };
     let modes = games.iter().map(|game| procgen_mode(game, mode));
     let mode = modes.collect::<Result<Vec<_>>>()?[0];
-    Ok((games, mode))
+    let levels = Levels::Named(LevelRange::Training);
+    Ok((games, Options { mode, levels, ..Options::default() }))
 }
 
 /// The median, and the lowest and highest value.

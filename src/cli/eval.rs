@@ -67,16 +67,18 @@ impl Eval {
         };
         let mut measured = Vec::new();
         for dir in seeds(&self.run)? {
-            let mut network = device.actor_critic(weights(&dir, &self.policy)?);
+            let weights = weights(&dir, &self.policy)?;
             let seed = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let evaluation = evaluate(
-                &*family,
-                &mut *network,
-                &variations,
-                self.episodes as usize,
-                acting,
-                derive_seed(self.seed, "eval"),
-            );
+            let evaluation = device.work(|| {
+                evaluate(
+                    &*family,
+                    &mut *device.actor_critic(weights),
+                    &variations,
+                    self.episodes as usize,
+                    acting,
+                    derive_seed(self.seed, "eval"),
+                )
+            })?;
             self.machine.output.say(&table(&seed, &evaluation));
             measured.push(Measured { seed, evaluation });
         }

@@ -69,7 +69,7 @@ impl Gallery {
             let scene = self.art.scene(Config::of_environment(environment, &settings)?)?;
             let mut recording = Recording::new(&scene, Some(level), 1, 0, None)?;
             (1..number).for_each(|_| recording.step());
-            let list = |list: &mut _| recording.stage.draw(0, self.size, list);
+            let list = |list: &mut _| recording.worlds.draw(0, self.size, list);
             frames.push((environment, scene.painter(self.size).draw(list)));
         }
         let sheet = Sheet { size: self.size, frames };

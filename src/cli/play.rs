@@ -31,6 +31,17 @@ pub struct Play {
 
 impl Play {
     pub fn run(self) -> Result<ExitCode> {
+        if self.terminal {
+            let mut session = self.session()?;
+            terminal::play(&mut session)?;
+            session.finish()?;
+        } else {
+            self.in_window()?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn session(&self) -> Result<Session> {
         config::environment(&self.environment)?;
         let scene = match &self.policy {
             Some(run) => self.shown.of_run(run)?,
@@ -49,35 +60,37 @@ impl Play {
         let seed = derive_seed(self.seed, "played levels");
         let actor = match &self.policy {
             Some(run) => {
-                let stage = scene.stage(Some(level), 1, seed)?;
-                Some(policy(run, "final", stage.spec(), derive_seed(self.seed, "played noise"))?)
+                let worlds = scene.worlds(Some(level), 1, seed)?;
+                Some(policy(run, "final", worlds.spec(), derive_seed(self.seed, "played noise"))?)
             }
             None => None,
         };
-        let mut session = Session::new(scene, level, seed, actor)?;
-        if self.terminal {
-            terminal::play(&mut session)?;
-        } else {
-            window(&mut session)?;
-        }
-        session.finish()?;
-        Ok(ExitCode::SUCCESS)
+        Ok(Session::new(scene, level, seed, actor)?)
     }
-}
 
-#[cfg(feature = "window")]
-fn window(session: &mut Session) -> Result<()> {
-    use crate::play::window;
-    let event_loop = window::open()?;
-    Output { quiet: false, json: None }.say(KEYS);
-    Ok(window::play(event_loop, session)?)
-}
+    /// Some systems want windows on the main thread, so what is shown is made on another.
+    #[cfg(feature = "window")]
+    fn in_window(&self) -> Result<()> {
+        use crate::play::window;
+        use std::{panic::resume_unwind, thread};
+        let (session, event_loop) = thread::scope(|scope| {
+            let session = scope.spawn(|| self.session());
+            let event_loop = window::open();
+            (session.join().unwrap_or_else(|panic| resume_unwind(panic)), event_loop)
+        });
+        let (mut session, event_loop) = (session?, event_loop?);
+        Output { quiet: false, json: None }.say(KEYS);
+        window::play(event_loop, &mut session)?;
+        Ok(session.finish()?)
+    }
 
-#[cfg(not(feature = "window"))]
-fn window(_: &mut Session) -> Result<()> {
-    Err(Error::Usage(
-        "this gslab was built without windows: build it with the Cargo feature `window` (on by \
-         default), or use --terminal"
-            .into(),
-    ))
+    #[cfg(not(feature = "window"))]
+    fn in_window(&self) -> Result<()> {
+        self.session()?;
+        Err(Error::Usage(
+            "this gslab was built without windows: build it with the Cargo feature `window` (on \
+             by default), or use --terminal"
+                .into(),
+        ))
+    }
 }

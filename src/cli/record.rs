@@ -7,8 +7,9 @@ use crate::{
     play::{
         actor::Actor,
         media::{Film, Grid, png},
-        scene::{Scene, Stage},
+        scene::Scene,
     },
+    pool::Pool,
     render::frame::Frame,
     run::progress::Progress,
 };
@@ -90,7 +91,7 @@ impl Record {
         for number in 1..=self.steps {
             if kind == Kind::Gif || number == self.steps {
                 for (i, frame) in frames.iter_mut().enumerate() {
-                    let list = |list: &mut _| recording.stage.draw(i, self.size, list);
+                    let list = |list: &mut _| recording.worlds.draw(i, self.size, list);
                     frame.draw(&mut painter, list, &mut shown);
                     grid.put(i, &shown, &mut picture);
                 }
@@ -113,7 +114,7 @@ impl Record {
 
 /// Worlds in which chance or a policy acts.
 pub struct Recording {
-    pub stage: Stage,
+    pub worlds: Pool,
     actor: Actor,
     steps: u64,
 }
@@ -128,18 +129,19 @@ impl Recording {
         seed: u64,
         run: Option<(&Path, &str)>,
     ) -> Result<Self> {
-        let stage = scene.stage(level, worlds, derive_seed(seed, "recorded levels"))?;
+        let worlds = scene.worlds(level, worlds, derive_seed(seed, "recorded levels"))?;
         let seed = derive_seed(seed, "recorded actions");
         let actor = match run {
-            Some((run, name)) => policy(run, name, stage.spec(), seed)?,
+            Some((run, name)) => policy(run, name, worlds.spec(), seed)?,
             None => Actor::random(seed),
         };
-        Ok(Self { stage, actor, steps: 0 })
+        Ok(Self { worlds, actor, steps: 0 })
     }
 
     pub fn step(&mut self) {
-        let chosen = self.actor.act(self.stage.spec(), self.stage.observations(), self.steps);
-        self.stage.step(chosen.actions(), &mut Vec::new());
+        let chosen = self.actor.act(self.worlds.spec(), self.worlds.observations(), self.steps);
+        let stepped = self.worlds.step(chosen.actions(), &mut Vec::new());
+        stepped.expect("actions are chosen for these worlds");
         self.steps += 1;
     }
 }

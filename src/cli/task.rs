@@ -77,7 +77,7 @@ fn out(new: &NewRun, name: &str) -> PathBuf {
 }
 
 fn perform(context: &Context<'_>, task: &Task, machine: &Machine) -> Result<()> {
-    let result = match *task {
+    let worked = context.device.work(|| match *task {
         Task::Train { first_seed, seeds } => {
             each_seed(context, machine, first_seed, seeds, |dir, seed| train(context, dir, seed))
         }
@@ -96,9 +96,9 @@ fn perform(context: &Context<'_>, task: &Task, machine: &Machine) -> Result<()> 
             machine.output.say(&format!("report: {}", context.run.join("report.html").display()));
             Ok(())
         }
-    };
+    });
     context.progress.say(&context.progress.throughput());
-    result
+    worked.map_err(|error| Error::LostDevice { run: context.run.into(), error })?
 }
 
 fn write_maze(context: &Context<'_>, result: &MazeResult) -> Result<()> {

@@ -5,7 +5,9 @@
 //! kernels over one vector. A step sends its minibatch to the device and reads back the tallies
 //! of all terms, once; everything else stays there.
 //!
-//! Reading from a device that was lost (a driver reset, say) panics.
+//! Burn tells that a device was lost (a driver reset, say) when something is read from it. Then
+//! everything here unwinds with [`Unreadable`], which [`crate::device::Device::work`] catches:
+//! methods that are called thousands of times and never fail otherwise stay as they are.
 
 use super::{
     actor_critic::{ActorCritic, Weights},
@@ -14,7 +16,15 @@ use super::{
     mlp::Shape,
 };
 use burn::tensor::{Device, Gradients, Tensor, TensorData, activation::relu};
-use std::ops::Range;
+use std::{ops::Range, panic::resume_unwind};
+
+/// Nothing can be read from the device, for this reason.
+pub struct Unreadable(pub String);
+
+/// Whether what goes to the device comes back.
+pub fn answers(device: &Device) -> bool {
+    read(Tensor::<1>::from_data([1.0f32], device)) == [1.0]
+}
 
 /// Weights and moments on a device.
 pub struct BurnActorCritic {
@@ -271,5 +281,8 @@ fn matrix(values: &[f32], columns: usize, device: &Device) -> Tensor<2> {
 
 /// The numbers of a tensor, waiting for the device to have worked them out.
 fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_to_vec().expect("tensors here are made of f32")
+    let data = tensor.try_into_data().map_err(|error| error.to_string());
+    let values = data.and_then(|data| data.try_to_vec().map_err(|error| error.to_string()));
+    // Without a word, unlike a panic: whoever catches it has one.
+    values.unwrap_or_else(|reason| resume_unwind(Box::new(Unreadable(reason))))
 }

@@ -52,10 +52,10 @@ pub enum Meaning {
     Do(Command),
 }
 
-/// The keys in a line or two, for people.
-pub const KEYS: &str = "arrows or WASD move · space or 1 to 6 act · p pause · . one step · r restart · \
-    n/b next/previous level\nk keep · l load · g record a GIF · v view · t take over from the policy, \
-    or give back · q quit";
+/// The keys, for people, in lines no wider than the agent's view on a terminal.
+pub const KEYS: &str = "arrows or WASD move · space or 1 to 6 act · r restart · q quit\n\
+    p pause · . one step · n/b next/previous level · v view\n\
+    k keep · l load · g record a GIF · t take over, or give back";
 
 impl Key {
     /// What the key does, if anything.

@@ -1,6 +1,7 @@
-//! An environment with its options and pictures, and worlds of it that can be stepped and drawn.
+//! An environment with its options and pictures.
 
 use crate::{
+    pool::Pool,
     render::{
         frame::Painter,
         pictures::{PictureError, Pictures},
@@ -8,12 +9,8 @@ use crate::{
     run::config::{Config, ConfigError},
 };
 use gslab_envs::{
-    End, Spec,
-    batch::{Actions, Batch, Episode, SnapshotError, StepOut},
-    draw::DrawList,
     levels::{LevelSet, Order},
     procgen::camera::VIEW,
-    registry::Family,
 };
 use std::{cell::OnceCell, path::Path, sync::Arc};
 
@@ -68,7 +65,7 @@ impl Scene {
         start.and_then(|level| level.try_into().ok()).filter(|_| self.has_seeds()).unwrap_or(0)
     }
 
-    /// Number of levels that [`Scene::stage`] can be asked for. A level of Procgen is its seed,
+    /// Number of levels that [`Scene::worlds`] can be asked for. A level of Procgen is its seed,
     /// whatever range of seeds the options name; of another environment, the variation.
     pub fn levels(&self) -> Result<u32, ConfigError> {
         if self.has_seeds() {
@@ -95,7 +92,7 @@ impl Scene {
 
     /// `worlds` worlds, at least one, of one level, or of all variations in turn. The seed decides
     /// whatever else is random in them.
-    pub fn stage(&self, level: Option<u32>, worlds: u32, seed: u64) -> Result<Stage, SceneError> {
+    pub fn worlds(&self, level: Option<u32>, worlds: u32, seed: u64) -> Result<Pool, SceneError> {
         let mut config = self.config.clone();
         if let Some(level) = level {
             self.check_level(level)?;
@@ -112,75 +109,6 @@ impl Scene {
         };
         let levels = LevelSet::new(variations, Order::Cycle, seed)
             .expect("every environment has at least one variation");
-        Ok(Stage::new(&*family, levels, worlds))
-    }
-}
-
-/// Worlds that are stepped together, with what their last step gave.
-pub struct Stage {
-    spec: Spec,
-    batch: Box<dyn Batch>,
-    observations: Vec<f32>,
-    final_observations: Vec<f32>,
-    rewards: Vec<f32>,
-    ends: Vec<End>,
-}
-
-impl Stage {
-    fn new(family: &dyn Family, levels: LevelSet, worlds: u32) -> Self {
-        let spec = family.spec().clone();
-        let n = worlds as usize;
-        let mut stage = Self {
-            batch: family.batch(levels, 0, worlds, worlds),
-            observations: vec![0.0; n * spec.observation],
-            final_observations: vec![0.0; n * spec.observation],
-            rewards: vec![0.0; n],
-            ends: vec![End::Running; n],
-            spec,
-        };
-        stage.batch.sense(&mut stage.observations);
-        stage
-    }
-
-    pub fn spec(&self) -> &Spec {
-        &self.spec
-    }
-
-    /// What to act on next, `[worlds, observation]`.
-    pub fn observations(&self) -> &[f32] {
-        &self.observations
-    }
-
-    /// Rewards of the last step, `[worlds]`.
-    pub fn rewards(&self) -> &[f32] {
-        &self.rewards
-    }
-
-    /// Steps every world once and appends the episodes that ended; their worlds begin anew.
-    pub fn step(&mut self, actions: Actions<'_>, ended: &mut Vec<Episode>) {
-        let out = StepOut {
-            observations: &mut self.observations,
-            rewards: &mut self.rewards,
-            ends: &mut self.ends,
-            final_observations: &mut self.final_observations,
-        };
-        self.batch.step(actions, out, ended);
-    }
-
-    /// Lists what a world looks like on `size * size` pixels; `list` must be empty.
-    pub fn draw(&self, world: usize, size: u32, list: &mut DrawList) {
-        self.batch.draw(world, size, list);
-    }
-
-    /// All worlds as bytes.
-    pub fn snapshot(&self) -> Vec<u8> {
-        self.batch.snapshot()
-    }
-
-    /// Goes on where a snapshot of an equal stage was taken.
-    pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
-        self.batch.restore(snapshot)?;
-        self.batch.sense(&mut self.observations);
-        Ok(())
+        Ok(Pool::new(&*family, &levels, worlds as usize))
     }
 }

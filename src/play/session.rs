@@ -4,9 +4,10 @@ use super::{
     actor::Actor,
     keys::{Command, Key, Keyboard, Meaning, action},
     media::{Film, MediaError},
-    scene::{Scene, SceneError, Stage},
+    scene::{Scene, SceneError},
 };
 use crate::{
+    pool::Pool,
     render::frame::{Frame, Painter},
     run::file::{FileError, write_atomic},
 };
@@ -53,7 +54,7 @@ struct Episode {
 /// A state to come back to.
 struct Saved {
     level: u32,
-    snapshot: Vec<u8>,
+    snapshot: Vec<Vec<u8>>,
     episode: Episode,
 }
 
@@ -69,7 +70,8 @@ pub struct Session {
     scene: Scene,
     seed: u64,
     level: u32,
-    stage: Stage,
+    /// Of one environment.
+    world: Pool,
     episode: Episode,
     /// Steps of all episodes.
     steps: u64,
@@ -101,7 +103,7 @@ impl Session {
         policy: Option<Actor>,
     ) -> Result<Self, SceneError> {
         Ok(Self {
-            stage: scene.stage(Some(level), 1, seed)?,
+            world: scene.worlds(Some(level), 1, seed)?,
             agents_view: scene.painter(AGENTS_VIEW),
             scene,
             seed,
@@ -141,19 +143,20 @@ impl Session {
     }
 
     fn step(&mut self, now: Instant) -> Result<(), SessionError> {
-        let spec = self.stage.spec();
+        let spec = self.world.spec();
         let held = self.keyboard.look(now);
         let chosen = match &mut self.policy {
             Some(policy) if self.watching => {
-                policy.act(spec, self.stage.observations(), self.steps)
+                policy.act(spec, self.world.observations(), self.steps)
             }
             _ => action(spec.action, &held),
         };
         let mut ended = Vec::new();
-        self.stage.step(chosen.actions(), &mut ended);
+        let stepped = self.world.step(chosen.actions(), &mut ended);
+        stepped.expect("actions are chosen for these worlds");
         self.steps += 1;
         self.episode.steps += 1;
-        self.episode.total += self.stage.rewards()[0];
+        self.episode.total += self.world.rewards()[0];
         if let Some(episode) = ended.pop() {
             let end = if episode.solved { "solved" } else { "over" };
             let message = format!(
@@ -180,7 +183,7 @@ impl Session {
     }
 
     fn go_to(&mut self, level: u32) -> Result<(), SessionError> {
-        self.stage = self.scene.stage(Some(level), 1, self.seed)?;
+        self.world = self.scene.worlds(Some(level), 1, self.seed)?;
         self.level = level;
         self.begin();
         Ok(())
@@ -238,7 +241,7 @@ impl Session {
             Command::NextLevel => self.go_to(self.neighbour(1)?)?,
             Command::PreviousLevel => self.go_to(self.neighbour(-1)?)?,
             Command::Save => {
-                let (level, snapshot) = (self.level, self.stage.snapshot());
+                let (level, snapshot) = (self.level, self.world.snapshot());
                 self.saved = Some(Saved { level, snapshot, episode: self.episode });
                 self.message = "kept: l comes back to here".into();
             }
@@ -268,7 +271,7 @@ impl Session {
             return Ok(());
         };
         self.go_to(level)?;
-        self.stage.restore(&snapshot).expect("it was taken of the same level");
+        self.world.restore(&snapshot).expect("it was taken of the same level");
         self.episode = episode;
         self.saved = Some(Saved { level, snapshot, episode });
         Ok(())
@@ -277,7 +280,7 @@ impl Session {
     /// Puts the agent's view on film, if one is being made.
     fn shoot(&mut self) -> Result<(), SessionError> {
         let Some(film) = &mut self.film else { return Ok(()) };
-        let list = |list: &mut _| self.stage.draw(0, AGENTS_VIEW, list);
+        let list = |list: &mut _| self.world.draw(0, AGENTS_VIEW, list);
         film.push(self.agents_view.draw(list))?;
         Ok(())
     }
@@ -312,7 +315,7 @@ impl Session {
                 pixels: vec![0; 3 * (size * size) as usize],
             }),
         };
-        let list = |list: &mut _| self.stage.draw(0, size, list);
+        let list = |list: &mut _| self.world.draw(0, size, list);
         view.frame.draw(&mut view.painter, list, &mut view.pixels);
         (&view.pixels, size)
     }
@@ -387,13 +390,13 @@ mod tests {
         session.press(Key::Right, false, None).unwrap();
         session.steps_on(9);
         session.sign('k');
-        let kept = (session.view(64).0.to_vec(), session.stage.snapshot());
+        let kept = (session.view(64).0.to_vec(), session.world.snapshot());
         session.steps_on(4);
         session.sign('n');
         assert_eq!(session.level, 4);
         session.sign('l');
         assert_eq!((session.level, session.episode.steps), (3, 9));
-        assert!((session.view(64).0.to_vec(), session.stage.snapshot()) == kept);
+        assert!((session.view(64).0.to_vec(), session.world.snapshot()) == kept);
     }
 
     #[test]

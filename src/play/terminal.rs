@@ -29,8 +29,8 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// For how long a key counts as held on a terminal that does not tell when it is released: longer
 /// than from one repeat to the next, shorter than anyone waits.
 const HELD: Duration = Duration::from_millis(150);
-/// Rows of the terminal for text.
-const TEXT_ROWS: u16 = 3;
+/// Rows of the terminal for text: what happens, and the keys.
+const TEXT_ROWS: u16 = 4;
 
 /// A terminal cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -11,6 +11,10 @@ use gslab_envs::draw::{Call, Picture, Rect};
 use serde::Deserialize;
 use std::fs::File;
 
+#[cfg(feature = "gpu")]
+#[path = "../../tests/common/gpu.rs"]
+mod adapter;
+
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/draw_vectors");
 const SIZE: u32 = 64;
 
@@ -158,7 +162,6 @@ fn items_and_pixels_are_those_of_the_painter() {
 #[test]
 fn a_gpu_draws_the_pixels_of_the_painter() {
     use super::gpu::{self, DrawLists, Renderer};
-    use crate::device::{Device, DeviceChoice, SoftwareAdapter, open_with};
     use image::{Rgba, RgbaImage};
 
     let (vectors, mut pictures) = read();
@@ -179,14 +182,7 @@ fn a_gpu_draws_the_pixels_of_the_painter() {
             lists.push_items(&items);
         }
     }
-    let device = match open_with(DeviceChoice::Gpu, SoftwareAdapter::Accept) {
-        Ok(Device::Gpu { device, .. }) => device,
-        Ok(Device::Cpu) => panic!("asked for a GPU, got the CPU"),
-        Err(error) => panic!(
-            "{error}\n\nThis test needs an adapter, if only a software renderer: \
-             apt-get install mesa-vulkan-drivers libvulkan1"
-        ),
-    };
+    let (device, _) = adapter::open();
     let mut renderer = Renderer::new(&device, &pictures).unwrap();
     let frames = gpu::read(renderer.draw(&lists).unwrap()).unwrap();
     let calls: Vec<_> = vectors.cases.iter().flat_map(|case| &case.calls).collect();

@@ -9,13 +9,16 @@ use super::{
     item::{Builder, Item},
     pictures::Pictures,
 };
+use crate::device::in_a_line;
 use burn::{
     backend::{
         Wgpu,
         wgpu::{CubeTensor, KernelSource, SourceKernel, SourceTemplate},
     },
     cubecl::{
-        CubeCount, CubeDim, future,
+        CubeCount, CubeDim,
+        client::Client,
+        future,
         prelude::KernelId,
         server::{Handle, KernelArguments, ServerError},
     },
@@ -28,8 +31,11 @@ pub const SIDE: u32 = 64;
 /// Words of a frame: bytes R, G, B, four in a word, the first in the lowest bits.
 pub const WORDS: usize = (SIDE * SIDE * 3 / 4) as usize;
 
-/// The shader's: texels, items, ends and frames.
-const BINDINGS: u32 = 4;
+/// The shader's: two of texels, items, ends and frames.
+const BINDINGS: u32 = 5;
+/// Texels in the first of the two buffers of them; the shader has it too. Some games take more than
+/// the 128 MiB that every GPU binds.
+const FIRST_TEXELS: usize = 1 << 25;
 /// Invocations of a workgroup in x and y. Each draws four neighbouring pixels, so a workgroup is
 /// a square of 16 by 16, in which few items show.
 const WORKGROUP: (u32, u32) = (4, 16);
@@ -52,7 +58,7 @@ pub enum RenderError {
 
 impl From<ServerError> for RenderError {
     fn from(error: ServerError) -> Self {
-        let reason = error.to_string();
+        let reason = in_a_line(&error.to_string());
         if error.is_device_poisoned() { Self::Lost { reason } } else { Self::Failed { reason } }
     }
 }
@@ -119,8 +125,9 @@ pub struct Resident {
 /// Draws the frames of one environment family on a GPU, where its pictures stay.
 pub struct Renderer {
     device: Device,
-    /// `[texels]`; knows the way to the GPU as well.
-    texels: CubeTensor,
+    client: Client,
+    /// Of the first buffer and of the second.
+    texels: [Handle; 2],
     bytes_sent: u64,
 }
 
@@ -149,18 +156,24 @@ impl Renderer {
             let remedy = "use another GPU, or --device cpu";
             check(limit, available.into(), needed.into(), what, remedy)?;
         }
+        let texels = pictures.texels();
+        let (first, more) = texels.split_at(texels.len().min(FIRST_TEXELS));
         check(
             "max_storage_buffer_binding_size",
             memory.max_page_size,
-            size_of_val(pictures.texels()) as u64,
-            || "the environment's set of pictures, in bytes,".into(),
+            size_of_val(first).max(size_of_val(more)) as u64,
+            || "a buffer of the environment's pictures, in bytes,".into(),
             "use gslab's own art, which is smaller, another GPU, or --device cpu",
         )?;
-        // A buffer cannot be empty, though an environment may have no pictures.
-        let texels = if pictures.texels().is_empty() { &[0] } else { pictures.texels() };
-        let data = TensorData::new(texels.to_vec(), [texels.len()]);
-        let texels: Tensor<1, Int> = Tensor::from_data(data, (&device, DType::U32));
-        Ok(Self { texels: cube(texels)?, device, bytes_sent: 0 })
+        let send = |texels: &[u32]| {
+            // A buffer cannot be empty, though an environment may have few pictures or none.
+            let texels = if texels.is_empty() { &[0] } else { texels };
+            let data = TensorData::new(texels.to_vec(), [texels.len()]);
+            let texels: Tensor<1, Int> = Tensor::from_data(data, (&device, DType::U32));
+            Ok::<_, RenderError>(cube(texels)?.handle)
+        };
+        let texels = [send(first)?, send(more)?];
+        Ok(Self { texels, client: probe.client, device, bytes_sent: 0 })
     }
 
     /// Draws a batch of at least one frame: `[frames, WORDS]` of dtype U32 on the renderer's
@@ -180,7 +193,7 @@ impl Renderer {
     /// As [`Renderer::draw`].
     pub fn send(&mut self, lists: &DrawLists) -> Result<Resident, RenderError> {
         assert!(!lists.is_empty(), "a batch has at least one frame");
-        let properties = self.texels.client.properties();
+        let properties = self.client.properties();
         let frames = lists.len() as u64;
         let remedy = "use fewer environments in a batch";
         let what = || format!("a batch of {frames} frames");
@@ -211,16 +224,16 @@ impl Renderer {
         let frames = cube(frames)?;
         let dimensions = CubeDim::new_2d(WORKGROUP.0, WORKGROUP.1);
         let groups = (SIDE / 4 / WORKGROUP.0, SIDE / WORKGROUP.1, lists.frames as u32);
-        let buffers = [&self.texels.handle, &lists.items, &lists.ends, &frames.handle];
-        let client = &self.texels.client;
-        client.launch(
+        let [first, more] = &self.texels;
+        let buffers = [first, more, &lists.items, &lists.ends, &frames.handle];
+        self.client.launch(
             Box::new(SourceKernel::new(Sprites, dimensions)),
             CubeCount::Static(groups.0, groups.1, groups.2),
             KernelArguments::new()
                 .with_buffers(buffers.into_iter().map(|handle| handle.clone().binding()).collect()),
         );
         // Does not wait for the GPU: a launch that failed has said so by now.
-        client.check([&frames.handle])?;
+        self.client.check([&frames.handle])?;
         Ok(Tensor::from_primitive::<Wgpu>(frames))
     }
 
@@ -229,7 +242,7 @@ impl Renderer {
     /// # Errors
     /// The GPU was lost.
     pub fn wait(&self) -> Result<(), RenderError> {
-        Ok(future::block_on(self.texels.client.sync())?)
+        Ok(future::block_on(self.client.sync())?)
     }
 
     /// Bytes of draw lists that crossed to the GPU so far; frames never come back by themselves.
@@ -239,7 +252,7 @@ impl Renderer {
 
     fn upload(&mut self, bytes: &[u8]) -> Handle {
         self.bytes_sent += bytes.len() as u64;
-        self.texels.client.create_from_slice(bytes)
+        self.client.create_from_slice(bytes)
     }
 }
 

@@ -4,7 +4,7 @@ use gslab_envs::{
     draw::Picture,
     procgen::{camera::VIEW, game::Facts, games},
 };
-use image::{ImageReader, Rgba, RgbaImage, imageops};
+use image::{ImageReader, RgbaImage, imageops};
 use serde::Deserialize;
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,9 +13,22 @@ use std::{
     sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
-const SPRITES: &[u8] = include_bytes!("../../assets/sprites.png");
-const BACKGROUNDS: &[u8] = include_bytes!("../../assets/backgrounds.png");
-const ATLAS: &str = include_str!("../../assets/atlas.json");
+/// Our own art, unpacked when it is first needed.
+static LARGE: LazyLock<Art> = LazyLock::new(|| {
+    Art::unpack(
+        include_str!("../../assets/large/atlas.json"),
+        include_bytes!("../../assets/large/sprites.png"),
+        include_bytes!("../../assets/large/backgrounds.png"),
+    )
+});
+/// The same at half the scale: unpacking takes a quarter of the time.
+static SMALL: LazyLock<Art> = LazyLock::new(|| {
+    Art::unpack(
+        include_str!("../../assets/small/atlas.json"),
+        include_bytes!("../../assets/small/sprites.png"),
+        include_bytes!("../../assets/small/backgrounds.png"),
+    )
+});
 /// Which file of the original shows what.
 const ORIGINALS: &str = include_str!("../../assets/procgen_originals.toml");
 
@@ -63,10 +76,46 @@ pub enum PictureError {
 /// Left, top, width, height in texels.
 type Place = (u32, u32, u32, u32);
 
+/// Where in the images of an atlas the pictures are.
 #[derive(Deserialize)]
-struct Atlas {
+struct Places {
     sprites: HashMap<String, Place>,
     backgrounds: HashMap<String, Place>,
+}
+
+/// An atlas: our own art at one scale.
+struct Art {
+    places: Places,
+    sprites: RgbaImage,
+    backgrounds: RgbaImage,
+}
+
+impl Art {
+    fn unpack(places: &str, sprites: &[u8], backgrounds: &[u8]) -> Self {
+        let image = |bytes| {
+            let image = image::load_from_memory(bytes).expect("the packer writes valid images");
+            image.into_rgba8()
+        };
+        let (sprites, backgrounds) = rayon::join(|| image(sprites), || image(backgrounds));
+        let places = serde_json::from_str(places).expect("the packer writes valid JSON");
+        Self { places, sprites, backgrounds }
+    }
+
+    fn sprite(&self, game: &str, name: &str) -> RgbaImage {
+        let places = &self.places.sprites;
+        let own = places.get(&format!("{game}/{name}"));
+        let place = own.or_else(|| places.get(&format!("shared/{name}")));
+        cut(&self.sprites, *place.expect("the packer takes all sprites in"))
+    }
+
+    fn background(&self, name: &str) -> RgbaImage {
+        let place = self.places.backgrounds.get(name);
+        cut(&self.backgrounds, *place.expect("the packer takes all backgrounds in"))
+    }
+}
+
+fn cut(image: &RgbaImage, (left, top, width, height): Place) -> RgbaImage {
+    imageops::crop_imm(image, left, top, width, height).to_image()
 }
 
 impl Pictures {
@@ -77,30 +126,10 @@ impl Pictures {
     /// smaller than that still, the fewer are skipped the better they can be read, and the memory
     /// of many worlds' backgrounds is what drawing waits for.
     pub fn built_in(environment: &str, size: u32) -> Self {
-        static ART: LazyLock<(Atlas, RgbaImage, RgbaImage)> = LazyLock::new(|| {
-            let atlas = serde_json::from_str(ATLAS).expect("the packer writes valid JSON");
-            let image = |bytes| {
-                let image = image::load_from_memory(bytes).expect("the packer writes valid images");
-                image.into_rgba8()
-            };
-            let (sprites, backgrounds) = rayon::join(|| image(SPRITES), || image(BACKGROUNDS));
-            (atlas, sprites, backgrounds)
-        });
         let Some(facts) = facts(environment) else { return Self::default() };
-        let (atlas, sprites, backgrounds) = &*ART;
-        let cut = |image: &RgbaImage, (x, y, w, h): Place| {
-            let picture = imageops::crop_imm(image, x, y, w, h).to_image();
-            if size > VIEW { picture } else { halved(&picture) }
-        };
-        let sprite = |name: &str, _| {
-            let own = atlas.sprites.get(&format!("{}/{name}", facts.name));
-            let place = own.or_else(|| atlas.sprites.get(&format!("shared/{name}")));
-            Ok(cut(sprites, *place.expect("the packer takes all sprites in")))
-        };
-        let background = |index| {
-            let place = atlas.backgrounds.get(&facts.background.picture_name(index));
-            Ok(cut(backgrounds, *place.expect("the packer takes all backgrounds in")))
-        };
+        let art = if size > VIEW { &*LARGE } else { &*SMALL };
+        let sprite = |name: &str, _| Ok(art.sprite(facts.name, name));
+        let background = |index| Ok(art.background(&facts.background.picture_name(index)));
         let built: Result<Self, PictureError> = Self::collect(facts, sprite, background);
         built.expect("nothing is read from outside")
     }
@@ -214,23 +243,6 @@ impl Pictures {
     }
 }
 
-/// Each texel the mean of four, colours weighted by their opacity.
-fn halved(image: &RgbaImage) -> RgbaImage {
-    let (width, height) = image.dimensions();
-    RgbaImage::from_fn(width.div_ceil(2), height.div_ceil(2), |x, y| {
-        let four = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| {
-            let (x, y) = ((2 * x + dx).min(width - 1), (2 * y + dy).min(height - 1));
-            image.get_pixel(x, y).0.map(u32::from)
-        });
-        let opacity: u32 = four.iter().map(|texel| texel[3]).sum();
-        let colour = |c: usize| {
-            let sum: u32 = four.iter().map(|texel| texel[c] * texel[3]).sum();
-            (sum + opacity / 2).checked_div(opacity).unwrap_or(0) as u8
-        };
-        Rgba([colour(0), colour(1), colour(2), ((opacity + 2) / 4) as u8])
-    })
-}
-
 /// The original's images of whatever Procgen game is asked for.
 pub struct Originals {
     folder: PathBuf,
@@ -328,15 +340,5 @@ mod tests {
         assert!(!refused(Some(&png(128, 128))).contains("mouse_move"));
         let nowhere = Pictures::original("procgen:maze", Path::new("nowhere")).unwrap_err();
         assert!(matches!(nowhere, PictureError::Folder(_)), "{nowhere}");
-    }
-
-    #[test]
-    fn opacity_weighs_colours() {
-        let image = RgbaImage::from_raw(3, 1, vec![200, 0, 0, 255, 0, 100, 0, 85, 9, 9, 9, 0]);
-        let half = halved(&image.unwrap());
-        assert_eq!(half.dimensions(), (2, 1));
-        // Two texels of each, as a row has no other below it.
-        assert_eq!(half.get_pixel(0, 0).0, [150, 25, 0, 170]);
-        assert_eq!(half.get_pixel(1, 0).0, [0, 0, 0, 0]);
     }
 }

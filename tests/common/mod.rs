@@ -3,6 +3,9 @@
 // Every test program takes its own part of this.
 #![allow(dead_code)]
 
+#[cfg(feature = "gpu")]
+pub mod gpu;
+
 use std::{
     collections::BTreeMap,
     fs,

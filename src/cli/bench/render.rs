@@ -1,4 +1,4 @@
-use super::{games_in_mode, median, parse_seconds, thousands};
+use super::{measured, median, parse_seconds, thousands};
 use crate::{
     cli::Output,
     device::{self, Device, DeviceChoice},
@@ -63,8 +63,7 @@ struct Speed {
 impl Render {
     pub fn run(self) -> Result<ExitCode> {
         self.output.check()?;
-        let (games, mode) = games_in_mode(&self.games, &self.mode)?;
-        let options = Options { mode, ..Options::default() };
+        let (games, options) = measured(&self.games, &self.mode)?;
         let Device::Gpu { device, adapter } = device::open(self.device)? else {
             return Err(Error::Usage("bench render measures GPUs: give it --device gpu".into()));
         };
