@@ -111,6 +111,7 @@ fn values_out_of_range_are_refused_with_the_range() {
             "env.context_fifths = [1, 2, 3, 3, 5]: must be 1, 2, 3, 4, 5 in any order",
         ),
         ("env.origin=2000", "env.origin = 2000: must be from -1000 to 1000"),
+        ("dapg.anneal_from=1.5", "dapg.anneal_from = 1.5: must be from 0 to 1"),
         ("dapg.epochs=-1", "dapg.epochs = -1: must be at least 0"),
         ("gsl.specialist_final_std=4", "gsl.specialist_final_std = 4: must be from 0 to 3"),
         ("gsl.merge_std=-1", "gsl.merge_std = -1: must be from 0 to 100"),

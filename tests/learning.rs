@@ -5,13 +5,14 @@ use gslab::{
     learn::{
         actor_critic::{ActorCritic, Architecture, Weights},
         cpu::CpuActorCritic,
-        dapg::{self, Demonstrations, Guide},
+        dapg::{self, AdvantageScale, Demonstrations, Guide},
         ppo,
-        rollout::collect,
+        rollout::{Rollout, collect},
     },
     pool::Pool,
 };
 use gslab_envs::{
+    End,
     levels::{LevelSet, Order},
     registry::{self, Family},
     rng::Stream,
@@ -107,4 +108,36 @@ fn demonstrations_raise_the_likelihood_of_what_they_show() {
     train(&mut alone, &[0, 1, 2, 3, 4], 7, 25, None);
     let (guided, alone) = (measure(&mut guided, &[goal]), measure(&mut alone, &[goal]));
     assert!(guided.success() > alone.success() + 0.2, "{guided:?} against {alone:?}");
+}
+
+#[test]
+fn the_largest_advantage_is_taken_before_or_after_standardisation() {
+    // With γ = 0 an advantage is a reward less a value, here 1, 2 and 6: mean 3, variance 14/3.
+    let rollout = Rollout {
+        n: 3,
+        observations: vec![0.0; 3 * 5],
+        actions: vec![0.0; 3 * 2],
+        log_densities: vec![0.0; 3],
+        rewards: vec![2.0, 4.0, 9.0],
+        ends: vec![End::Running; 3],
+        values: vec![1.0, 2.0, 3.0],
+        next_values: vec![100.0; 3],
+        episodes: Vec::new(),
+    };
+    let config = ppo::Config { gamma: 0.0, epochs: 1, minibatch: 3, ..config() };
+    let demonstrations =
+        Demonstrations { observations: vec![0.0; 5], actions: vec![0.0; 2], rows: 1 };
+    for (advantage, expected) in
+        [(AdvantageScale::Raw, 6.0), (AdvantageScale::Standardised, 3.0 / (14.0f64 / 3.0).sqrt())]
+    {
+        let settings = dapg::Config { advantage, ..dapg::Config::default() };
+        let mut guide = Guide::new(&demonstrations, &settings, Stream::new(0, "guide"));
+        let shuffle = Stream::new(0, "shuffle");
+        let report = ppo::update(&mut network(0), &rollout, &config, shuffle, 0, Some(&mut guide));
+        assert!((report.max_advantage - expected).abs() < 1e-5, "{}", report.max_advantage);
+        // The term is ω·Â·L¹, L¹ minus the likelihood.
+        let [loss, likelihood, ..] = report.auxiliary;
+        let weight = f64::from(settings.weight) * expected;
+        assert!((loss + weight * likelihood).abs() < 1e-5, "{loss} {likelihood}");
+    }
 }

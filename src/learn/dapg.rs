@@ -7,7 +7,7 @@
 use super::{
     gaussian::Gaussian,
     loss::{Head, Loss, Tally, Term},
-    ppo::{self, gather, log_density},
+    ppo::{self, MaxAdvantage, gather, log_density},
 };
 use burn::tensor::{Tensor, TensorData};
 use gslab_envs::rng::Stream;
@@ -25,6 +25,18 @@ pub enum Likelihood {
     Density,
 }
 
+/// Which advantages Â is the largest of; the paper does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdvantageScale {
+    /// The standardised ones that enter the loss of PPO: some 3 to 8 at any time.
+    #[default]
+    Standardised,
+    /// Those before standardisation: as the policy comes to do what is best everywhere they
+    /// shrink, and with them the pull of the demonstrations.
+    Raw,
+}
+
 /// Settings of the demonstration term.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -34,11 +46,15 @@ pub struct Config {
     /// Demonstrations in each optimiser step.
     pub minibatch: usize,
     pub likelihood: Likelihood,
+    pub advantage: AdvantageScale,
     /// Entropy coefficient while demonstrations are used.
     pub entropy_coefficient: f32,
     /// Passes over an iteration's samples while demonstrations are used; 0 keeps `ppo.epochs`.
     /// What the demonstrations show is learned in optimiser steps, not in samples.
     pub epochs: usize,
+    /// Share of the phase after which the learning rate falls, linearly, to 0 at the end of the
+    /// phase; 1 keeps it constant.
+    pub anneal_from: f32,
 }
 
 impl Default for Config {
@@ -47,9 +63,20 @@ impl Default for Config {
             weight: 0.5,
             minibatch: 2000,
             likelihood: Likelihood::Scaled,
+            advantage: AdvantageScale::Standardised,
             entropy_coefficient: 0.01,
             epochs: 0,
+            anneal_from: 1.0,
         }
+    }
+}
+
+impl Config {
+    /// What the learning rate is multiplied by after `done` of `all` iterations, `done < all`:
+    /// above 0, at most 1.
+    pub fn learning_rate_factor(&self, done: u64, all: u64) -> f32 {
+        let left = 1.0 - done as f32 / all as f32;
+        (left / (1.0 - self.anneal_from)).min(1.0)
     }
 }
 
@@ -94,6 +121,13 @@ impl<'a> Guide<'a> {
 }
 
 impl ppo::Auxiliary for Guide<'_> {
+    fn max_advantage(&self, of: MaxAdvantage) -> f32 {
+        match self.config.advantage {
+            AdvantageScale::Standardised => of.standardised,
+            AdvantageScale::Raw => of.raw,
+        }
+    }
+
     fn prepare(&mut self, step: u64, max_advantage: f32) {
         let demos = self.demonstrations;
         let size = self.config.minibatch.min(demos.rows);
@@ -179,5 +213,25 @@ impl Loss for SmoothedLikelihood {
         };
         let p = log_p.clamp_max(MAX_LOG_DENSITY).exp().mean();
         vec![p.clone().mul_scalar(-self.weight), p]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_learning_rate_falls_linearly_to_0_at_the_end() {
+        let config = Config { anneal_from: 0.5, ..Config::default() };
+        let factor = |done| config.learning_rate_factor(done, 100);
+        assert!((0..=50).all(|done| factor(done) == 1.0));
+        assert!((factor(75) - 0.5).abs() < 1e-6);
+        assert!((factor(99) - 0.02).abs() < 1e-6);
+        assert!((50..99).all(|done| (factor(done) - factor(done + 1) - 0.02).abs() < 1e-6));
+    }
+
+    #[test]
+    fn the_learning_rate_is_constant_unless_asked() {
+        assert!((0..100).all(|done| Config::default().learning_rate_factor(done, 100) == 1.0));
     }
 }

@@ -78,14 +78,26 @@ pub struct Report {
     pub clip_fraction: f64,
     /// 1 - Var(target - V) / Var(target), before the update.
     pub explained_variance: f64,
-    /// Largest advantage after standardisation: DAPG's Â.
+    /// Largest advantage of the batch: DAPG's Â, in the scale that the auxiliary term wants, and
+    /// after standardisation without one.
     pub max_advantage: f64,
     /// Tally of the auxiliary term, averaged; zero without one.
     pub auxiliary: Tally,
 }
 
+/// The largest advantage of an iteration's batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MaxAdvantage {
+    /// As estimated, in units of the discounted return.
+    pub raw: f32,
+    /// Of the standardised advantages that enter the loss.
+    pub standardised: f32,
+}
+
 /// An extra term in the loss of every minibatch, such as DAPG's.
 pub trait Auxiliary {
+    /// Â of this term.
+    fn max_advantage(&self, of: MaxAdvantage) -> f32;
     /// Chooses the rows of optimiser step `step` (counted over the whole run).
     fn prepare(&mut self, step: u64, max_advantage: f32);
     fn term(&self) -> Term<'_>;
@@ -112,8 +124,14 @@ pub fn update(
         Discount { gamma: config.gamma, lambda: config.lambda },
     );
     let explained_variance = explained_variance(&advantages, &targets);
+    let largest = |advantages: &[f32]| advantages.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let raw = largest(&advantages);
     gae::standardise(&mut advantages);
-    let max_advantage = advantages.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let max_advantage = MaxAdvantage { raw, standardised: largest(&advantages) };
+    let max_advantage = match &auxiliary {
+        Some(auxiliary) => auxiliary.max_advantage(max_advantage),
+        None => max_advantage.standardised,
+    };
 
     let adam =
         adam::Settings { learning_rate: config.learning_rate, max_grad_norm: config.max_grad_norm };

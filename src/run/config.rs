@@ -307,6 +307,7 @@ impl Config {
         within("dapg.weight", dapg.weight, 0.0, 1e6)?;
         at_least("dapg.minibatch", dapg.minibatch, 1)?;
         within("dapg.entropy_coefficient", dapg.entropy_coefficient, 0.0, 10.0)?;
+        within("dapg.anneal_from", dapg.anneal_from, 0.0, 1.0)?;
         above("bc.learning_rate", bc.learning_rate, 0.0, 1.0)?;
         at_least("bc.minibatch", bc.minibatch, 1)?;
         at_least("bc.max_epochs", bc.max_epochs, 1)?;

@@ -152,7 +152,7 @@ impl Phase<'_> {
         let path = self.dir.join(CHECKPOINT);
         let columns = self.columns();
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-        let config = self.ppo_config(context.config);
+        let mut config = self.ppo_config(context.config);
         let levels = LevelSet::new(
             self.variations.clone(),
             Order::Uniform,
@@ -200,6 +200,10 @@ impl Phase<'_> {
         while flow == Flow::Continue && state.iterations < iterations {
             if let Some(anneal) = self.anneal {
                 network.fix_std(anneal.std(state.iterations, iterations));
+            }
+            if self.demonstrations.is_some() {
+                let factor = context.config.dapg.learning_rate_factor(state.iterations, iterations);
+                config.learning_rate = factor * context.config.ppo.learning_rate;
             }
             let rollout =
                 collect(&mut pool, &mut *network, steps, noise, state.iterations * steps as u64);
