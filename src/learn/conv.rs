@@ -17,10 +17,17 @@ const TILE: usize = 4;
 /// Inputs along the side of the window that a tile depends on: also its points.
 const WINDOW: usize = TILE + 2;
 const POINTS: usize = WINDOW * WINDOW;
-/// Tiles transformed together: their points stay in a core's caches.
-const GROUP: usize = 24;
-/// Vectors between the points of a group, so that they do not fall on the same lines of a cache.
+/// Vectors of a group of tiles at one point: tiles are transformed together, as many as keep
+/// their points in a core's caches. [`GAP`] of them are left over.
+const PLANE: usize = 96 + GAP;
+/// The same for maps that need more vectors than that.
+const WIDE_PLANE: usize = 6 * MAX_CHANNELS * 2 + GAP;
+/// Tiles of a register block, or of two.
+const ROWS: usize = 12;
+/// So that the points of a tile do not fall on the same lines of a cache.
 const GAP: usize = 2;
+/// Channels of a map at most.
+pub const MAX_CHANNELS: usize = 256;
 
 /// Form of a convolution; `size`, the height and the width of its maps, is a multiple of 4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +75,13 @@ pub enum Epilogue<'a> {
 pub struct Scratch {
     inputs: Vec<f32>,
     outputs: Vec<f32>,
+}
+
+impl Scratch {
+    fn resize(&mut self, len: usize) {
+        self.inputs.resize(len, 0.0);
+        self.outputs.resize(len, 0.0);
+    }
 }
 
 impl Conv {
@@ -284,101 +298,136 @@ fn kernel_of_points<S: Simd>(simd: S, u: [S::f32s; WINDOW]) -> [S::f32s; 3] {
     ]
 }
 
-/// Applies a transformation of vectors of `N` to the columns and then to the rows of a matrix.
+/// Applies a transformation of `N` values to the columns and then to the rows of a matrix, which
+/// never exists as a whole: it comes from `load` and goes to `store`.
 #[inline(always)]
 fn on_both_sides<S: Simd, const N: usize, const M: usize>(
     simd: S,
-    matrix: [[S::f32s; N]; N],
+    load: impl Fn(usize, usize) -> S::f32s,
     transform: impl Fn([S::f32s; N]) -> [S::f32s; M],
-) -> [[S::f32s; M]; M] {
+    mut store: impl FnMut(usize, usize, S::f32s),
+) {
     let zero = simd.splat_f32s(0.0);
     let mut rows = [[zero; N]; M];
     for j in 0..N {
         let mut column = [zero; N];
         for i in 0..N {
-            column[i] = matrix[i][j];
+            column[i] = load(i, j);
         }
         let column = transform(column);
         for i in 0..M {
             rows[i][j] = column[i];
         }
     }
-    let mut out = [[zero; M]; M];
     for i in 0..M {
-        out[i] = transform(rows[i]);
+        let row = transform(rows[i]);
+        for j in 0..M {
+            store(i, j, row[j]);
+        }
     }
-    out
 }
 
-/// Evaluates one vector of channels of a window at the points; `x` begins at its corner.
+/// Values of a group of tiles at the points: planes of `[tile, channel]`.
+type Points<V, const PLANE: usize> = [[V; PLANE]];
+
+/// Tiles of a group whose maps are that many vectors wide: a whole number of register blocks.
+fn group<const PLANE: usize>(vectors: usize) -> usize {
+    (PLANE - GAP) / vectors / ROWS * ROWS
+}
+
+/// Evaluates the windows of `count` tiles at the points. `PIXEL` is `vectors`, the vectors of a
+/// pixel, where that is known in advance, or 0.
 #[inline(always)]
-fn transform_window<S: Simd>(
+fn transform_windows<S: Simd, const PLANE: usize, const PIXEL: usize>(
     simd: S,
-    x: &[S::f32s],
-    (row, pixel): (usize, usize),
+    conv: Conv,
+    (first, count): (usize, usize),
+    (x, vectors): (&[S::f32s], usize),
     floor: S::f32s,
-    points: &mut [S::f32s],
-    stride: usize,
+    points: &mut Points<S::f32s, PLANE>,
 ) {
-    // A maximum keeps its second argument where one is not a number.
-    let mut window = [[floor; WINDOW]; WINDOW];
-    for i in 0..WINDOW {
-        for j in 0..WINDOW {
-            window[i][j] = simd.max_f32s(floor, x[i * row + j * pixel]);
-        }
-    }
-    let transformed = on_both_sides(
-        simd,
-        window,
-        #[inline(always)]
-        |d| input_points(simd, d),
-    );
-    for i in 0..WINDOW {
-        for j in 0..WINDOW {
-            points[(i * WINDOW + j) * stride] = transformed[i][j];
+    let points = points.first_chunk_mut::<POINTS>().expect("a plane for each point");
+    let pixel = if PIXEL == 0 { vectors } else { PIXEL };
+    let row = (conv.size + 2) * pixel;
+    for t in 0..count {
+        let x = &x[conv.corner(first + t) * pixel..];
+        for v in 0..pixel {
+            let mut x_rows = [&x[..0]; WINDOW];
+            for i in 0..WINDOW {
+                x_rows[i] = &x[i * row..][..WINDOW * pixel];
+            }
+            on_both_sides(
+                simd,
+                // A maximum keeps its second argument where one is not a number.
+                #[inline(always)]
+                |i, j| simd.max_f32s(floor, x_rows[i][j * pixel + v]),
+                #[inline(always)]
+                |d| input_points(simd, d),
+                #[inline(always)]
+                |i, j, value| points[i * WINDOW + j][t * pixel + v] = value,
+            );
         }
     }
 }
 
-/// `out[r] = Σ_d rows[r][d] panel[d]` for the rows of a block.
+/// The same with as many vectors of a pixel as are known to the compiler.
 #[inline(always)]
-fn multiply<S: Simd, const ROWS: usize, const PANEL: usize>(
+fn transform_inputs<S: Simd, const PLANE: usize>(
     simd: S,
-    rows: [&[f32]; ROWS],
+    conv: Conv,
+    tiles: (usize, usize),
+    (x, vectors): (&[S::f32s], usize),
+    floor: S::f32s,
+    points: &mut Points<S::f32s, PLANE>,
+) {
+    let x = (x, vectors);
+    match vectors {
+        1 => transform_windows::<S, PLANE, 1>(simd, conv, tiles, x, floor, points),
+        2 => transform_windows::<S, PLANE, 2>(simd, conv, tiles, x, floor, points),
+        4 => transform_windows::<S, PLANE, 4>(simd, conv, tiles, x, floor, points),
+        _ => transform_windows::<S, PLANE, 0>(simd, conv, tiles, x, floor, points),
+    }
+}
+
+/// `out[r] = Σ_d rows[r][d] panel[d]` for the rows of a register block.
+#[inline(always)]
+fn multiply<S: Simd, const BLOCK: usize, const PANEL: usize>(
+    simd: S,
+    rows: [&[f32]; BLOCK],
     panel: &[[S::f32s; PANEL]],
     out: &mut [S::f32s],
     stride: usize,
 ) {
-    let mut sums = [[simd.splat_f32s(0.0); PANEL]; ROWS];
+    let mut sums = [[simd.splat_f32s(0.0); PANEL]; BLOCK];
     for (d, weights) in panel.iter().enumerate() {
-        for r in 0..ROWS {
+        for r in 0..BLOCK {
             let x = simd.splat_f32s(rows[r][d]);
             for v in 0..PANEL {
                 sums[r][v] = simd.mul_add_f32s(x, weights[v], sums[r][v]);
             }
         }
     }
-    for r in 0..ROWS {
+    for r in 0..BLOCK {
         for v in 0..PANEL {
             out[r * stride + v] = sums[r][v];
         }
     }
 }
 
-/// `out[r] += Σ_t rows[t][r] columns[t]` for the rows of a block, `t` counting tiles.
+/// `out[r] += Σ_t rows[t][r] columns[t]` for the rows of a register block, `t` counting tiles.
 #[inline(always)]
-fn add_outer<'a, S: Simd, const ROWS: usize, const PANEL: usize>(
+fn add_outer<'a, S: Simd, const BLOCK: usize, const PANEL: usize>(
     simd: S,
     rows: impl Iterator<Item = &'a [f32]>,
     columns: impl Iterator<Item = &'a [S::f32s]>,
     out: &mut [[S::f32s; PANEL]],
 ) {
-    let out = &mut out[..ROWS];
-    let mut sums = [[simd.splat_f32s(0.0); PANEL]; ROWS];
+    let out = &mut out[..BLOCK];
+    let mut sums = [[simd.splat_f32s(0.0); PANEL]; BLOCK];
     sums.copy_from_slice(out);
     for (row, column) in rows.zip(columns) {
-        let (row, column) = (&row[..ROWS], &column[..PANEL]);
-        for r in 0..ROWS {
+        let (row, column) = (&row[..BLOCK], &column[..PANEL]);
+        for r in 0..BLOCK {
             let x = simd.splat_f32s(row[r]);
             for v in 0..PANEL {
                 sums[r][v] = simd.mul_add_f32s(x, column[v], sums[r][v]);
@@ -404,106 +453,120 @@ impl WithSimd for Convolve<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        match (vectors::<S>(self.conv.outputs) % 2, S::REGISTER_COUNT) {
-            (1, _) => self.run::<S, 12, 1>(simd),
-            (_, 32) => self.run::<S, 12, 2>(simd),
-            _ => self.run::<S, 6, 2>(simd),
+        let (inputs, outputs) = (vectors::<S>(self.conv.inputs), vectors::<S>(self.conv.outputs));
+        match (inputs.max(outputs) * ROWS > PLANE - GAP, outputs % 2, S::REGISTER_COUNT) {
+            (true, ..) => self.run::<S, WIDE_PLANE, 12, 1>(simd),
+            (_, 1, _) => self.run::<S, PLANE, 12, 1>(simd),
+            (_, _, 32) => self.run::<S, PLANE, 12, 2>(simd),
+            _ => self.run::<S, PLANE, 6, 2>(simd),
         }
     }
 }
 
 impl Convolve<'_> {
     #[inline(always)]
-    fn run<S: Simd, const ROWS: usize, const PANEL: usize>(self, simd: S) {
+    fn run<S: Simd, const PLANE: usize, const BLOCK: usize, const PANEL: usize>(self, simd: S) {
         let Self { conv, frames, kernel, x, relu, epilogue, out, scratch } = self;
         let (inputs, outputs) = (vectors::<S>(conv.inputs), vectors::<S>(conv.outputs));
-        let side = conv.size + 2;
-        let (in_stride, out_stride) = (GROUP * inputs + GAP, GROUP * outputs + GAP);
-        scratch.inputs.resize(POINTS * in_stride * S::F32_LANES, 0.0);
-        scratch.outputs.resize(POINTS * out_stride * S::F32_LANES, 0.0);
+        scratch.resize(POINTS * PLANE * S::F32_LANES);
         let (x, out) = (S::as_simd_f32s(x).0, S::as_mut_simd_f32s(out).0);
         let kernel = S::as_simd_f32s(kernel).0.as_chunks::<PANEL>().0;
         let panel_len = conv.inputs.next_multiple_of(8);
         let panels = outputs / PANEL;
         let floor = simd.splat_f32s(if relu { 0.0 } else { f32::NEG_INFINITY });
         let tiles = frames * conv.tiles();
-        for first in (0..tiles).step_by(GROUP) {
-            let count = GROUP.min(tiles - first);
-            let points = S::as_mut_simd_f32s(&mut scratch.inputs).0;
-            for t in 0..count {
-                let window = &x[conv.corner(first + t) * inputs..];
-                for v in 0..inputs {
-                    let points = &mut points[t * inputs + v..];
-                    let strides = (side * inputs, inputs);
-                    transform_window(simd, &window[v..], strides, floor, points, in_stride);
-                }
-            }
-            let sums = S::as_mut_simd_f32s(&mut scratch.outputs).0;
-            for p in 0..POINTS {
-                let points = &scratch.inputs[p * in_stride * S::F32_LANES..];
+        let group = group::<PLANE>(inputs.max(outputs));
+        for first in (0..tiles).step_by(group) {
+            let count = group.min(tiles - first);
+            let points = S::as_mut_simd_f32s(&mut scratch.inputs).0.as_chunks_mut::<PLANE>().0;
+            transform_inputs(simd, conv, (first, count), (x, inputs), floor, points);
+            let sums = S::as_mut_simd_f32s(&mut scratch.outputs).0.as_chunks_mut::<PLANE>().0;
+            let planes = scratch.inputs.chunks_exact(PLANE * S::F32_LANES).zip(&mut *sums);
+            for (p, (points, sums)) in planes.enumerate() {
                 for panel in 0..panels {
                     let weights = &kernel[(p * panels + panel) * panel_len..][..conv.inputs];
-                    for t in (0..count).step_by(ROWS) {
+                    for t in (0..count).step_by(BLOCK) {
                         let pixel = inputs * S::F32_LANES;
-                        let mut rows = [&points[..0]; ROWS];
-                        for r in 0..ROWS {
+                        let mut rows = [&points[..0]; BLOCK];
+                        for r in 0..BLOCK {
                             rows[r] = &points[(t + r) * pixel..][..conv.inputs];
                         }
-                        let sums = &mut sums[p * out_stride + t * outputs + panel * PANEL..];
-                        multiply::<S, ROWS, PANEL>(simd, rows, weights, sums, outputs);
+                        let sums = &mut sums[t * outputs + panel * PANEL..];
+                        multiply::<S, BLOCK, PANEL>(simd, rows, weights, sums, outputs);
                     }
                 }
             }
-            for t in 0..count {
-                let corner = conv.corner(first + t) + side + 1;
-                for v in 0..outputs {
-                    let sums = &sums[t * outputs + v..];
-                    let mut values = [[floor; WINDOW]; WINDOW];
-                    for i in 0..WINDOW {
-                        for j in 0..WINDOW {
-                            values[i][j] = sums[(i * WINDOW + j) * out_stride];
-                        }
-                    }
-                    let tile = on_both_sides(
-                        simd,
-                        values,
-                        #[inline(always)]
-                        |m| outputs_of_points(simd, m),
-                    );
-                    for i in 0..TILE {
-                        for j in 0..TILE {
-                            let at = (corner + i * side + j) * outputs + v;
-                            out[at] = finish(simd, tile[i][j], epilogue, at, v, out[at]);
-                        }
-                    }
-                }
+            let (tiles, out) = ((first, count), (&mut *out, outputs));
+            match outputs {
+                1 => write_tiles::<S, PLANE, 1>(simd, conv, tiles, sums, epilogue, out),
+                2 => write_tiles::<S, PLANE, 2>(simd, conv, tiles, sums, epilogue, out),
+                4 => write_tiles::<S, PLANE, 4>(simd, conv, tiles, sums, epilogue, out),
+                _ => write_tiles::<S, PLANE, 0>(simd, conv, tiles, sums, epilogue, out),
             }
         }
     }
 }
 
-/// One vector of an output; `before` is what it holds.
+/// Writes the outputs of `count` tiles, given their values at the points.
 #[inline(always)]
-fn finish<S: Simd>(
+fn write_tiles<S: Simd, const PLANE: usize, const PIXEL: usize>(
     simd: S,
-    sum: S::f32s,
+    conv: Conv,
+    (first, count): (usize, usize),
+    sums: &Points<S::f32s, PLANE>,
     epilogue: Epilogue<'_>,
-    at: usize,
-    vector: usize,
-    before: S::f32s,
-) -> S::f32s {
-    match epilogue {
-        Epilogue::Replace => sum,
-        Epilogue::Bias(biases) => {
-            simd.add_f32s(sum, load(simd, biases, vector))
-        }
-        Epilogue::BiasAndSkip(biases, maps) => {
-            let sum = simd.add_f32s(sum, load(simd, biases, vector));
-            simd.add_f32s(sum, S::as_simd_f32s(maps).0[at])
-        }
-        Epilogue::Masked(maps) => positive_part(simd, sum, S::as_simd_f32s(maps).0[at]),
-        Epilogue::AddMasked(maps) => {
-            simd.add_f32s(before, positive_part(simd, sum, S::as_simd_f32s(maps).0[at]))
+    (out, vectors): (&mut [S::f32s], usize),
+) {
+    let sums = sums.first_chunk::<POINTS>().expect("a plane for each point");
+    let pixel = if PIXEL == 0 { vectors } else { PIXEL };
+    let side = conv.size + 2;
+    let zero = simd.splat_f32s(0.0);
+    for t in 0..count {
+        let corner = conv.corner(first + t) + side + 1;
+        for v in 0..pixel {
+            let mut tile = [[zero; TILE]; TILE];
+            on_both_sides(
+                simd,
+                #[inline(always)]
+                |i, j| sums[i * WINDOW + j][t * pixel + v],
+                #[inline(always)]
+                |m| outputs_of_points(simd, m),
+                #[inline(always)]
+                |i, j, value| tile[i][j] = value,
+            );
+            if let Epilogue::Bias(biases) | Epilogue::BiasAndSkip(biases, _) = epilogue {
+                let bias = load(simd, biases, v);
+                for i in 0..TILE {
+                    for j in 0..TILE {
+                        tile[i][j] = simd.add_f32s(tile[i][j], bias);
+                    }
+                }
+            }
+            for i in 0..TILE {
+                let start = (corner + i * side) * pixel;
+                let out = &mut out[start..][..TILE * pixel];
+                if let Epilogue::BiasAndSkip(_, maps) = epilogue {
+                    let maps = &S::as_simd_f32s(maps).0[start..][..TILE * pixel];
+                    for j in 0..TILE {
+                        tile[i][j] = simd.add_f32s(tile[i][j], maps[j * pixel + v]);
+                    }
+                }
+                if let Epilogue::Masked(maps) | Epilogue::AddMasked(maps) = epilogue {
+                    let maps = &S::as_simd_f32s(maps).0[start..][..TILE * pixel];
+                    for j in 0..TILE {
+                        let positive = simd.greater_than_f32s(maps[j * pixel + v], zero);
+                        tile[i][j] = simd.select_f32s(positive, tile[i][j], zero);
+                    }
+                }
+                if let Epilogue::AddMasked(_) = epilogue {
+                    for j in 0..TILE {
+                        tile[i][j] = simd.add_f32s(tile[i][j], out[j * pixel + v]);
+                    }
+                }
+                for j in 0..TILE {
+                    out[j * pixel + v] = tile[i][j];
+                }
+            }
         }
     }
 }
@@ -512,13 +575,6 @@ fn finish<S: Simd>(
 #[inline(always)]
 fn load<S: Simd>(simd: S, values: &[f32], vector: usize) -> S::f32s {
     simd.partial_load_f32s(values.get(vector * S::F32_LANES..).unwrap_or_default())
-}
-
-/// `x` where `mask` is positive, 0 elsewhere.
-#[inline(always)]
-fn positive_part<S: Simd>(simd: S, x: S::f32s, mask: S::f32s) -> S::f32s {
-    let zero = simd.splat_f32s(0.0);
-    simd.select_f32s(simd.greater_than_f32s(mask, zero), x, zero)
 }
 
 struct AddKernelGradient<'a> {
@@ -537,82 +593,94 @@ impl WithSimd for AddKernelGradient<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        match (vectors::<S>(self.conv.outputs) % 2, S::REGISTER_COUNT) {
-            (1, _) => self.run::<S, 8, 1>(simd),
-            (_, 32) => self.run::<S, 8, 2>(simd),
-            _ => self.run::<S, 4, 2>(simd),
+        let (inputs, outputs) = (vectors::<S>(self.conv.inputs), vectors::<S>(self.conv.outputs));
+        match (inputs.max(outputs) * ROWS > PLANE - GAP, outputs % 2, S::REGISTER_COUNT) {
+            (true, ..) => self.run::<S, WIDE_PLANE, 8, 1>(simd),
+            (_, 1, _) => self.run::<S, PLANE, 8, 1>(simd),
+            (_, _, 32) => self.run::<S, PLANE, 8, 2>(simd),
+            _ => self.run::<S, PLANE, 4, 2>(simd),
         }
     }
 }
 
 impl AddKernelGradient<'_> {
     #[inline(always)]
-    fn run<S: Simd, const ROWS: usize, const PANEL: usize>(self, simd: S) {
+    fn run<S: Simd, const PLANE: usize, const BLOCK: usize, const PANEL: usize>(self, simd: S) {
         let Self { conv, frames, x, relu, d_out, d_kernel, d_biases, scratch } = self;
         let (inputs, outputs) = (vectors::<S>(conv.inputs), vectors::<S>(conv.outputs));
-        let side = conv.size + 2;
-        let (in_stride, out_stride) = (GROUP * inputs + GAP, GROUP * outputs + GAP);
-        scratch.inputs.resize(POINTS * in_stride * S::F32_LANES, 0.0);
-        scratch.outputs.resize(POINTS * out_stride * S::F32_LANES, 0.0);
+        scratch.resize(POINTS * PLANE * S::F32_LANES);
         let (x, d_out) = (S::as_simd_f32s(x).0, S::as_simd_f32s(d_out).0);
         let d_kernel = S::as_mut_simd_f32s(d_kernel).0.as_chunks_mut::<PANEL>().0;
         let panel_len = conv.inputs.next_multiple_of(8);
         let panels = outputs / PANEL;
         let floor = simd.splat_f32s(if relu { 0.0 } else { f32::NEG_INFINITY });
         let tiles = frames * conv.tiles();
-        for first in (0..tiles).step_by(GROUP) {
-            let count = GROUP.min(tiles - first);
-            let points = S::as_mut_simd_f32s(&mut scratch.inputs).0;
-            let d_points = S::as_mut_simd_f32s(&mut scratch.outputs).0;
-            for t in 0..count {
-                let corner = conv.corner(first + t);
-                let window = &x[corner * inputs..];
-                for v in 0..inputs {
-                    let points = &mut points[t * inputs + v..];
-                    let strides = (side * inputs, inputs);
-                    transform_window(simd, &window[v..], strides, floor, points, in_stride);
-                }
-                let d_out = &d_out[(corner + side + 1) * outputs..];
-                for v in 0..outputs {
-                    let mut sum = simd.splat_f32s(0.0);
-                    let mut tile = [[sum; TILE]; TILE];
-                    for i in 0..TILE {
-                        for j in 0..TILE {
-                            tile[i][j] = d_out[(i * side + j) * outputs + v];
-                            sum = simd.add_f32s(sum, tile[i][j]);
-                        }
-                    }
-                    let total = simd.add_f32s(load(simd, d_biases, v), sum);
-                    if let Some(d_biases) = d_biases.get_mut(v * S::F32_LANES..) {
-                        simd.partial_store_f32s(d_biases, total);
-                    }
-                    let transformed = on_both_sides(
-                        simd,
-                        tile,
-                        #[inline(always)]
-                        |y| points_of_outputs(simd, y),
-                    );
-                    for i in 0..WINDOW {
-                        for j in 0..WINDOW {
-                            d_points[(i * WINDOW + j) * out_stride + t * outputs + v] =
-                                transformed[i][j];
-                        }
-                    }
-                }
+        let group = group::<PLANE>(inputs.max(outputs));
+        for first in (0..tiles).step_by(group) {
+            let count = group.min(tiles - first);
+            let points = S::as_mut_simd_f32s(&mut scratch.inputs).0.as_chunks_mut::<PLANE>().0;
+            transform_inputs(simd, conv, (first, count), (x, inputs), floor, points);
+            let d_points = S::as_mut_simd_f32s(&mut scratch.outputs).0.as_chunks_mut::<PLANE>().0;
+            let (tiles, d_out) = ((first, count), (d_out, outputs));
+            match outputs {
+                1 => read_tiles::<S, PLANE, 1>(simd, conv, tiles, d_out, d_biases, d_points),
+                2 => read_tiles::<S, PLANE, 2>(simd, conv, tiles, d_out, d_biases, d_points),
+                4 => read_tiles::<S, PLANE, 4>(simd, conv, tiles, d_out, d_biases, d_points),
+                _ => read_tiles::<S, PLANE, 0>(simd, conv, tiles, d_out, d_biases, d_points),
             }
-            let d_points = S::as_simd_f32s(&scratch.outputs).0;
-            for p in 0..POINTS {
-                let points = &scratch.inputs[p * in_stride * S::F32_LANES..];
+            let planes = scratch.inputs.chunks_exact(PLANE * S::F32_LANES).zip(&*d_points);
+            for (p, (points, d_points)) in planes.enumerate() {
                 for panel in 0..panels {
                     let d_kernel = &mut d_kernel[(p * panels + panel) * panel_len..][..panel_len];
-                    let columns = &d_points[p * out_stride + panel * PANEL..];
-                    for c in (0..conv.inputs).step_by(ROWS) {
+                    let columns = &d_points[panel * PANEL..];
+                    for c in (0..conv.inputs).step_by(BLOCK) {
                         let rows = points[c..].chunks(inputs * S::F32_LANES).take(count);
                         let out = &mut d_kernel[c..];
-                        add_outer::<S, ROWS, PANEL>(simd, rows, columns.chunks(outputs), out);
+                        add_outer::<S, BLOCK, PANEL>(simd, rows, columns.chunks(outputs), out);
                     }
                 }
             }
+        }
+    }
+}
+
+/// Evaluates the gradient in the outputs of `count` tiles at the points, and adds it to that in
+/// the biases.
+#[inline(always)]
+fn read_tiles<S: Simd, const PLANE: usize, const PIXEL: usize>(
+    simd: S,
+    conv: Conv,
+    (first, count): (usize, usize),
+    (d_out, vectors): (&[S::f32s], usize),
+    d_biases: &mut [f32],
+    d_points: &mut Points<S::f32s, PLANE>,
+) {
+    let d_points = d_points.first_chunk_mut::<POINTS>().expect("a plane for each point");
+    let pixel = if PIXEL == 0 { vectors } else { PIXEL };
+    let side = conv.size + 2;
+    for v in 0..pixel {
+        let mut sum = load(simd, d_biases, v);
+        for t in 0..count {
+            let corner = conv.corner(first + t) + side + 1;
+            let mut rows = [&d_out[..0]; TILE];
+            for i in 0..TILE {
+                rows[i] = &d_out[(corner + i * side) * pixel..][..TILE * pixel];
+                for j in 0..TILE {
+                    sum = simd.add_f32s(sum, rows[i][j * pixel + v]);
+                }
+            }
+            on_both_sides(
+                simd,
+                #[inline(always)]
+                |i, j| rows[i][j * pixel + v],
+                #[inline(always)]
+                |y| points_of_outputs(simd, y),
+                #[inline(always)]
+                |i, j, value| d_points[i * WINDOW + j][t * pixel + v] = value,
+            );
+        }
+        if let Some(d_biases) = d_biases.get_mut(v * S::F32_LANES..) {
+            simd.partial_store_f32s(d_biases, sum);
         }
     }
 }
@@ -647,22 +715,19 @@ impl WithSimd for TransformKernel<'_> {
                     for j in 0..3 {
                         let outputs =
                             &weights[((i * 3 + j) * conv.inputs + input) * conv.outputs..];
-                        g[i][j] =
-                            simd.partial_load_f32s(&outputs[v * S::F32_LANES..conv.outputs]);
+                        g[i][j] = simd.partial_load_f32s(&outputs[v * S::F32_LANES..conv.outputs]);
                     }
                 }
                 let (start, stride) = kernel_place::<S>(conv, input, v);
-                let transformed = on_both_sides(
+                on_both_sides(
                     simd,
-                    g,
+                    #[inline(always)]
+                    |i, j| g[i][j],
                     #[inline(always)]
                     |g| kernel_points(simd, g),
+                    #[inline(always)]
+                    |i, j, value| kernel[start + (i * WINDOW + j) * stride] = value,
                 );
-                for i in 0..WINDOW {
-                    for j in 0..WINDOW {
-                        kernel[start + (i * WINDOW + j) * stride] = transformed[i][j];
-                    }
-                }
             }
         }
     }
@@ -684,26 +749,20 @@ impl WithSimd for AddWeightGradient<'_> {
         for input in 0..conv.inputs {
             for v in 0..conv.outputs.div_ceil(S::F32_LANES) {
                 let (start, stride) = kernel_place::<S>(conv, input, v);
-                let mut u = [[simd.splat_f32s(0.0); WINDOW]; WINDOW];
-                for i in 0..WINDOW {
-                    for j in 0..WINDOW {
-                        u[i][j] = d_kernel[start + (i * WINDOW + j) * stride];
-                    }
-                }
-                let d_g = on_both_sides(
+                on_both_sides(
                     simd,
-                    u,
+                    #[inline(always)]
+                    |i, j| d_kernel[start + (i * WINDOW + j) * stride],
                     #[inline(always)]
                     |u| kernel_of_points(simd, u),
+                    #[inline(always)]
+                    |i, j, value| {
+                        let at = ((i * 3 + j) * conv.inputs + input) * conv.outputs;
+                        let d_outputs = &mut d_weights[at..][..conv.outputs];
+                        let sum = simd.add_f32s(load(simd, d_outputs, v), value);
+                        simd.partial_store_f32s(&mut d_outputs[v * S::F32_LANES..], sum);
+                    },
                 );
-                for tap in 0..9 {
-                    let d_outputs =
-                        &mut d_weights[(tap * conv.inputs + input) * conv.outputs..][..conv.outputs];
-                    let d_outputs = &mut d_outputs[v * S::F32_LANES..];
-                    let before = simd.partial_load_f32s(d_outputs);
-                    let after = simd.add_f32s(before, d_g[tap / 3][tap % 3]);
-                    simd.partial_store_f32s(d_outputs, after);
-                }
             }
         }
     }

@@ -73,7 +73,13 @@ impl Shape {
 
 /// Fills a row-major matrix with a random one whose rows or columns, whichever are fewer, are
 /// orthonormal: modified Gram-Schmidt on Gaussian vectors.
-pub(crate) fn orthogonal_matrix(out: &mut [f32], rows: usize, columns: usize, stream: Stream, lane: u32) {
+pub(crate) fn orthogonal_matrix(
+    out: &mut [f32],
+    rows: usize,
+    columns: usize,
+    stream: Stream,
+    lane: u32,
+) {
     let (count, length) = (rows.min(columns), rows.max(columns));
     let mut vectors: Vec<Vec<f64>> = Vec::with_capacity(count);
     for i in 0..count {

@@ -4,6 +4,7 @@ pub mod actor_critic;
 pub mod adam;
 pub mod bc;
 pub mod burn;
+pub mod categorical;
 pub mod conv;
 pub mod cpu;
 pub mod dapg;

@@ -118,10 +118,10 @@ impl WithSimd for MaxPoolGradient<'_> {
                     ];
                     let at = (2 * x + 1) * vectors + v;
                     above[at] = chosen(simd, windows[0], 4);
-                    above[at + vectors] = simd
-                        .add_f32s(chosen(simd, windows[0], 5), chosen(simd, windows[1], 3));
-                    below[at] = simd
-                        .add_f32s(chosen(simd, windows[0], 7), chosen(simd, windows[2], 1));
+                    above[at + vectors] =
+                        simd.add_f32s(chosen(simd, windows[0], 5), chosen(simd, windows[1], 3));
+                    below[at] =
+                        simd.add_f32s(chosen(simd, windows[0], 7), chosen(simd, windows[2], 1));
                     below[at + vectors] = simd.add_f32s(
                         simd.add_f32s(chosen(simd, windows[0], 8), chosen(simd, windows[1], 6)),
                         simd.add_f32s(chosen(simd, windows[2], 2), chosen(simd, windows[3], 0)),

@@ -17,8 +17,6 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::{cell::RefCell, ops::Range};
 
-/// Frames that make another lane worth its sum of gradients.
-const LANE: usize = 2 * BLOCK;
 /// Parts of a minibatch that can be worked on at the same time, at most.
 const MAX_LANES: usize = 16;
 /// Parameters whose lanes are added up together.
@@ -78,7 +76,7 @@ impl CpuImpala {
     }
 
     /// Outputs of `frames`, `[frames, outputs]`: logits, then values. A row depends on the other
-    /// frames of its block of eight only in its last bits.
+    /// frames of its block only in its last bits.
     pub fn evaluate(&self, frames: Frames<'_>, output: &mut [f32]) {
         let outputs = self.network.architecture.outputs();
         assert_eq!(output.len(), frames.len() * outputs);
@@ -169,7 +167,7 @@ impl CpuImpala {
 
 /// The lanes of term `t`, which has `rows` rows.
 fn parts(t: usize, rows: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
-    let lanes = rows.div_ceil(LANE).min(MAX_LANES);
+    let lanes = rows.div_ceil(BLOCK).min(MAX_LANES);
     (0..lanes).map(move |lane| (t, rows * lane / lanes..rows * (lane + 1) / lanes))
 }
 

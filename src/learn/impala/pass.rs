@@ -1,6 +1,6 @@
 //! The IMPALA network on a block of frames: forward, and backward by hand.
 
-use super::{Architecture, COLOURS, FRAME, Frames, Layer, SIZE, STACK_CONVS};
+use super::{Architecture, COLOURS, Frames, Layer, SIZE, STACK_CONVS};
 use crate::learn::{
     conv::{self, Epilogue, frame_len, pixel_len},
     mlp::{self, Shape},
@@ -8,9 +8,9 @@ use crate::learn::{
 };
 use rayon::prelude::*;
 
-/// Frames of a block at most: enough for the layers after the convolutions to use their weights
-/// more than once, few enough that the maps of a layer stay in a core's caches.
-pub const BLOCK: usize = 8;
+/// Frames of a block at most: enough to use kernels and the weights of the last layers more than
+/// once while they are in a core's caches, few enough that all maps of a block stay near.
+pub const BLOCK: usize = 16;
 
 /// A network with the kernels of its convolutions made ready.
 pub struct Network {
@@ -299,11 +299,7 @@ pub fn backward(
 }
 
 /// The pixels of `n` frames, row by row, without the border.
-fn rows_of_pixels<'a>(
-    maps: &'a [f32],
-    stack: &Stack,
-    n: usize,
-) -> impl Iterator<Item = &'a [f32]> {
+fn rows_of_pixels<'a>(maps: &'a [f32], stack: &Stack, n: usize) -> impl Iterator<Item = &'a [f32]> {
     let (size, pixel) = (stack.size, pixel_len(stack.channels));
     let row = (size + 2) * pixel;
     let frames = maps.chunks_exact(frame_len(size, stack.channels)).take(n);

@@ -73,8 +73,7 @@ pub fn parameters(bytes: &[u8], architecture: &Architecture) -> Result<Vec<f32>,
         if columns.is_empty() {
             continue;
         }
-        let weights =
-            tensor(&file, &format!("{name}.weight"), &[columns.len(), output.inputs])?;
+        let weights = tensor(&file, &format!("{name}.weight"), &[columns.len(), output.inputs])?;
         let biases = tensor(&file, &format!("{name}.bias"), &[columns.len()])?;
         for (i, column) in columns.enumerate() {
             let weights = &weights[i * output.inputs..(i + 1) * output.inputs];
@@ -87,10 +86,9 @@ pub fn parameters(bytes: &[u8], architecture: &Architecture) -> Result<Vec<f32>,
 }
 
 fn tensor(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>, TorchError> {
-    let tensor = file.tensor(name).map_err(|_| TorchError::Missing {
-        name: name.into(),
-        found: file.names().join(", "),
-    })?;
+    let tensor = file
+        .tensor(name)
+        .map_err(|_| TorchError::Missing { name: name.into(), found: file.names().join(", ") })?;
     if tensor.dtype() != Dtype::F32 {
         return Err(TorchError::Type { name: name.into(), found: tensor.dtype() });
     }
