@@ -21,7 +21,7 @@ const POINTS: usize = WINDOW * WINDOW;
 /// their points in a core's caches. [`GAP`] of them are left over.
 const PLANE: usize = 96 + GAP;
 /// The same for maps that need more vectors than that.
-const WIDE_PLANE: usize = 6 * MAX_CHANNELS * 2 + GAP;
+const WIDE_PLANE: usize = ROWS * MAX_CHANNELS + GAP;
 /// Tiles of a register block, or of two.
 const ROWS: usize = 12;
 /// So that the points of a tile do not fall on the same lines of a cache.
@@ -455,7 +455,8 @@ impl WithSimd for Convolve<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let (inputs, outputs) = (vectors::<S>(self.conv.inputs), vectors::<S>(self.conv.outputs));
         match (inputs.max(outputs) * ROWS > PLANE - GAP, outputs % 2, S::REGISTER_COUNT) {
-            (true, ..) => self.run::<S, WIDE_PLANE, 12, 1>(simd),
+            (true, 1, _) => self.run::<S, WIDE_PLANE, 12, 1>(simd),
+            (true, ..) => self.run::<S, WIDE_PLANE, 6, 2>(simd),
             (_, 1, _) => self.run::<S, PLANE, 12, 1>(simd),
             (_, _, 32) => self.run::<S, PLANE, 12, 2>(simd),
             _ => self.run::<S, PLANE, 6, 2>(simd),
@@ -595,7 +596,8 @@ impl WithSimd for AddKernelGradient<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let (inputs, outputs) = (vectors::<S>(self.conv.inputs), vectors::<S>(self.conv.outputs));
         match (inputs.max(outputs) * ROWS > PLANE - GAP, outputs % 2, S::REGISTER_COUNT) {
-            (true, ..) => self.run::<S, WIDE_PLANE, 8, 1>(simd),
+            (true, 1, _) => self.run::<S, WIDE_PLANE, 8, 1>(simd),
+            (true, ..) => self.run::<S, WIDE_PLANE, 4, 2>(simd),
             (_, 1, _) => self.run::<S, PLANE, 8, 1>(simd),
             (_, _, 32) => self.run::<S, PLANE, 8, 2>(simd),
             _ => self.run::<S, PLANE, 4, 2>(simd),
@@ -764,6 +766,195 @@ impl WithSimd for AddWeightGradient<'_> {
                     },
                 );
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gslab_envs::rng::Stream;
+
+    const FRAMES: usize = 3;
+
+    fn normal(lane: u32, n: usize) -> Vec<f32> {
+        let stream = Stream::new(2, "conv");
+        (0..n).map(|i| stream.normal(lane, i as u64)[0]).collect()
+    }
+
+    /// Maps of normal numbers inside a border of zeros.
+    fn maps(lane: u32, size: usize, channels: usize) -> Vec<f32> {
+        let mut maps = vec![0.0; FRAMES * frame_len(size, channels)];
+        let mut values = normal(lane, FRAMES * size * size * channels).into_iter();
+        for at in pixels(size) {
+            let pixel = &mut maps[at * pixel_len(channels)..][..channels];
+            pixel.iter_mut().zip(&mut values).for_each(|(x, value)| *x = value);
+        }
+        maps
+    }
+
+    /// Indices of the pixels inside the border.
+    fn pixels(size: usize) -> impl Iterator<Item = usize> {
+        let side = size + 2;
+        (0..FRAMES * size * size).map(move |i| {
+            let (frame, y, x) = (i / (size * size), i / size % size, i % size);
+            (frame * side + y + 1) * side + x + 1
+        })
+    }
+
+    /// The definition in f64: the sums, and the gradients in weights, biases and input.
+    struct Twin {
+        out: Vec<f64>,
+        d_weights: Vec<f64>,
+        d_biases: Vec<f64>,
+        d_x: Vec<f64>,
+    }
+
+    fn twin(conv: Conv, weights: &[f32], x: &[f32], relu: bool, d_out: &[f32]) -> Twin {
+        let (inputs, outputs, side) = (conv.inputs, conv.outputs, conv.size + 2);
+        let mut twin = Twin {
+            out: vec![0.0; d_out.len()],
+            d_weights: vec![0.0; weights.len()],
+            d_biases: vec![0.0; outputs],
+            d_x: vec![0.0; x.len()],
+        };
+        for at in pixels(conv.size) {
+            for o in 0..outputs {
+                let out = at * pixel_len(outputs) + o;
+                twin.d_biases[o] += f64::from(d_out[out]);
+                for tap in 0..9 {
+                    let neighbour = at + tap / 3 * side + tap % 3 - side - 1;
+                    for i in 0..inputs {
+                        let (x_at, w) =
+                            (neighbour * pixel_len(inputs) + i, (tap * inputs + i) * outputs + o);
+                        let x = f64::from(if relu { x[x_at].max(0.0) } else { x[x_at] });
+                        twin.out[out] += x * f64::from(weights[w]);
+                        twin.d_weights[w] += x * f64::from(d_out[out]);
+                        twin.d_x[x_at] += f64::from(weights[w] * d_out[out]);
+                    }
+                }
+            }
+        }
+        twin
+    }
+
+    /// The points cost a few bits of what f32 has: no more than 3e-5 of the largest value.
+    fn assert_close(name: &str, found: &[f32], expected: &[f64]) {
+        assert_eq!(found.len(), expected.len());
+        let largest = expected.iter().map(|x| x.abs()).fold(0.0, f64::max);
+        for (found, expected) in found.iter().zip(expected) {
+            let error = (f64::from(*found) - expected).abs();
+            assert!(error < 3e-5 * largest, "{name}: {found} against {expected} of {largest}");
+        }
+    }
+
+    fn add(
+        maps: &[f64],
+        size: usize,
+        channels: usize,
+        more: impl Fn(usize, usize) -> f64,
+    ) -> Vec<f64> {
+        let mut sum = maps.to_vec();
+        for at in pixels(size) {
+            for c in 0..channels {
+                let i = at * pixel_len(channels) + c;
+                sum[i] += more(i, c);
+            }
+        }
+        sum
+    }
+
+    /// Every width of a vector of channels, whole or not, and more tiles than a group has.
+    #[test]
+    fn forward_and_backward_equal_the_definition() {
+        let shapes = [
+            (64, 3, 16),
+            (16, 16, 16),
+            (8, 16, 32),
+            (8, 32, 32),
+            (4, 5, 3),
+            (8, 12, 24),
+            (12, 8, 7),
+            (4, 200, 9),
+            (4, 8, 104),
+            (4, 16, 256),
+        ];
+        let mut scratch = Scratch::default();
+        for (size, inputs, outputs) in shapes {
+            let conv = Conv { size, inputs, outputs };
+            let (weights, biases) = (normal(0, 9 * inputs * outputs), normal(1, outputs));
+            let (x, d_out) = (maps(2, size, inputs), maps(3, size, outputs));
+            let skip = maps(4, size, outputs);
+            let mut kernel = vec![0.0; conv.kernel_len()];
+            conv.transform_kernel(&weights, &mut kernel);
+            for relu in [false, true] {
+                let twin = twin(conv, &weights, &x, relu, &d_out);
+                let mut out = vec![0.0; d_out.len()];
+                conv.convolve(&kernel, &x, relu, Epilogue::Replace, &mut out, &mut scratch);
+                assert_close("out", &out, &twin.out);
+                let epilogue = Epilogue::Bias(&biases);
+                conv.convolve(&kernel, &x, relu, epilogue, &mut out, &mut scratch);
+                let bias = |_: usize, c: usize| f64::from(biases[c]);
+                assert_close("with bias", &out, &add(&twin.out, size, outputs, bias));
+                let epilogue = Epilogue::BiasAndSkip(&biases, &skip);
+                conv.convolve(&kernel, &x, relu, epilogue, &mut out, &mut scratch);
+                let both = |i: usize, c: usize| f64::from(biases[c]) + f64::from(skip[i]);
+                assert_close("with skip", &out, &add(&twin.out, size, outputs, both));
+
+                let mut d_kernel = vec![0.0; conv.kernel_len()];
+                let (mut d_weights, mut d_biases) = (vec![0.0; weights.len()], vec![0.0; outputs]);
+                conv.add_kernel_gradient(
+                    &x,
+                    relu,
+                    &d_out,
+                    &mut d_kernel,
+                    &mut d_biases,
+                    &mut scratch,
+                );
+                conv.add_weight_gradient(&d_kernel, &mut d_weights);
+                assert_close("in weights", &d_weights, &twin.d_weights);
+                assert_close("in biases", &d_biases, &twin.d_biases);
+            }
+
+            let twin = twin(conv, &weights, &x, false, &d_out);
+            let inside = |maps: &[f64]| add(&vec![0.0; x.len()], size, inputs, |i, _| maps[i]);
+            let d_x = inside(&twin.d_x);
+            let mut kernel = vec![0.0; conv.adjoint().kernel_len()];
+            conv.transform_adjoint_kernel(&weights, &mut kernel);
+            let mut backward = |epilogue: Epilogue<'_>, found: &mut [f32]| {
+                conv.adjoint().convolve(&kernel, &d_out, false, epilogue, found, &mut scratch);
+            };
+            let mut found = vec![0.0; x.len()];
+            backward(Epilogue::Replace, &mut found);
+            assert_close("in input", &found, &d_x);
+            let mask = |i: usize| if x[i] > 0.0 { d_x[i] } else { 0.0 };
+            backward(Epilogue::Masked(&x), &mut found);
+            assert_close("masked", &found, &inside(&(0..x.len()).map(mask).collect::<Vec<_>>()));
+            found.copy_from_slice(&x);
+            backward(Epilogue::AddMasked(&x), &mut found);
+            let sum: Vec<f64> = (0..x.len()).map(|i| f64::from(x[i]) + mask(i)).collect();
+            assert_close("added", &found, &inside(&sum));
+        }
+    }
+
+    /// What follows in a sum does not depend on the other frames.
+    #[test]
+    fn a_frames_outputs_do_not_depend_on_its_neighbours() {
+        let conv = Conv { size: 8, inputs: 16, outputs: 16 };
+        let weights = normal(0, 9 * 16 * 16);
+        let x = maps(1, 8, 16);
+        let mut kernel = vec![0.0; conv.kernel_len()];
+        conv.transform_kernel(&weights, &mut kernel);
+        let mut scratch = Scratch::default();
+        let mut convolve = |x: &[f32]| {
+            let mut out = vec![0.0; x.len()];
+            conv.convolve(&kernel, x, true, Epilogue::Replace, &mut out, &mut scratch);
+            out
+        };
+        let together = convolve(&x);
+        let len = frame_len(8, 16);
+        for (frame, out) in x.chunks(len).zip(together.chunks(len)) {
+            assert_eq!(convolve(frame), out);
         }
     }
 }

@@ -11,7 +11,10 @@ pub mod initial;
 pub mod pass;
 pub mod torch;
 
-use super::{conv::Conv, mlp::Shape};
+use super::{
+    conv::{Conv, MAX_CHANNELS},
+    mlp::Shape,
+};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -39,8 +42,10 @@ pub struct Architecture {
 pub enum ArchitectureError {
     #[error("a network of {0} stacks: give one to four widths, each stack halves a frame of 64×64")]
     Stacks(usize),
-    #[error("a layer without channels: give widths of at least 1")]
-    NoChannels,
+    #[error("a stack of {0} channels: give 1 to {MAX_CHANNELS}")]
+    Channels(usize),
+    #[error("a hidden layer without units: give at least 1")]
+    NoHidden,
     #[error("a network without outputs: give it actions or values")]
     NoOutputs,
 }
@@ -79,7 +84,8 @@ impl Architecture {
     /// logits of `actions` and `values` (a network may have none of either).
     ///
     /// # Errors
-    /// When a width is 0, or there are too many stacks or no outputs.
+    /// When a width is 0 or a stack has more than [`MAX_CHANNELS`], or there are too many stacks or
+    /// no outputs.
     pub fn new(
         channels: Vec<usize>,
         hidden: usize,
@@ -89,8 +95,11 @@ impl Architecture {
         if channels.is_empty() || channels.len() > 4 {
             return Err(ArchitectureError::Stacks(channels.len()));
         }
-        if channels.contains(&0) || hidden == 0 {
-            return Err(ArchitectureError::NoChannels);
+        if let Some(&width) = channels.iter().find(|&&c| c == 0 || c > MAX_CHANNELS) {
+            return Err(ArchitectureError::Channels(width));
+        }
+        if hidden == 0 {
+            return Err(ArchitectureError::NoHidden);
         }
         if actions + values == 0 {
             return Err(ArchitectureError::NoOutputs);
@@ -217,8 +226,9 @@ mod tests {
         };
         assert_eq!(of(&[], 8, 1), Err(Stacks(0)));
         assert_eq!(of(&[8; 5], 8, 1), Err(Stacks(5)));
-        assert_eq!(of(&[8, 0], 8, 1), Err(NoChannels));
-        assert_eq!(of(&[8], 0, 1), Err(NoChannels));
+        assert_eq!(of(&[8, 0], 8, 1), Err(Channels(0)));
+        assert_eq!(of(&[8, 257], 8, 1), Err(Channels(257)));
+        assert_eq!(of(&[8], 0, 1), Err(NoHidden));
         assert_eq!(of(&[8], 8, 0), Err(NoOutputs));
         assert_eq!(of(&[8; 4], 8, 1), Ok(()));
         let text = r#"{"channels": [], "hidden": 8, "actions": 1, "values": 1}"#;

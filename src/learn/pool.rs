@@ -148,3 +148,59 @@ fn widen<S: Simd>(simd: S, bytes: &[u8]) -> S::u32s {
     }
     wide
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gslab_envs::rng::Stream;
+
+    /// Against every window looked at one by one; whole numbers make for many equals.
+    #[test]
+    fn forward_and_backward_equal_the_definition() {
+        for (size, channels) in [(4, 3), (8, 16), (16, 32), (4, 24)] {
+            let pixel = pixel_len(channels);
+            let stream = Stream::new(1, "pool");
+            let at = |size: usize, y: usize, x: usize, c: usize| {
+                ((y + 1) * (size + 2) + x + 1) * pixel + c
+            };
+            let mut x = vec![f32::NEG_INFINITY; frame_len(2 * size, channels)];
+            let mut d_out = vec![0.0; frame_len(size, channels)];
+            let mut draw = 0;
+            for y in 0..2 * size {
+                for column in 0..2 * size {
+                    for c in 0..pixel {
+                        draw += 1;
+                        x[at(2 * size, y, column, c)] = stream.below(0, draw, 9) as f32 - 4.0;
+                        if y < size && column < size {
+                            d_out[at(size, y, column, c)] = stream.normal(1, draw)[0];
+                        }
+                    }
+                }
+            }
+            let mut out = vec![0.0; d_out.len()];
+            let mut positions = vec![255; positions_len(size, channels)];
+            max_pool(size, channels, &x, &mut out, &mut positions);
+            let mut d_x = vec![0.0; x.len()];
+            max_pool_gradient(size, channels, &d_out, &positions, &mut d_x);
+
+            let (mut expected, mut d_expected) = (vec![0.0; out.len()], vec![0.0; x.len()]);
+            for y in 0..size {
+                for column in 0..size {
+                    for c in 0..pixel {
+                        let window = (0..9).map(|k| (2 * y + k / 3, 2 * column + k % 3));
+                        let inside = window.filter(|(y, x)| *y > 0 && *x > 0);
+                        let places = inside.map(|(y, column)| at(2 * size, y - 1, column - 1, c));
+                        // The first of equals, as in PyTorch.
+                        let best = places.reduce(|a, b| if x[b] > x[a] { b } else { a }).unwrap();
+                        expected[at(size, y, column, c)] = x[best];
+                        d_expected[best] += d_out[at(size, y, column, c)];
+                    }
+                }
+            }
+            assert_eq!(out, expected);
+            for (found, expected) in d_x.iter().zip(&d_expected) {
+                assert!((found - expected).abs() < 1e-5, "{found} against {expected}");
+            }
+        }
+    }
+}
