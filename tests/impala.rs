@@ -208,7 +208,7 @@ fn learns_to_tell_frames_apart() {
     {
         let mut network = CpuImpala::new(Weights::new(small(), initialisation, 1));
         let mut last = f64::INFINITY;
-        for _ in 0..20 {
+        for _ in 0..40 {
             let term = Term { frames: Frames::all(&pixels), loss: &loss };
             let settings = Settings { learning_rate: 5e-3, ..SETTINGS };
             last = network.minimise(&[term], &settings)[0][0];

@@ -194,6 +194,14 @@ impl<'a> Frames<'a> {
         self.len() == 0
     }
 
+    /// Those in `range`.
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        match self.rows {
+            Some(rows) => Self { pixels: self.pixels, rows: Some(&rows[range]) },
+            None => Self::all(&self.pixels[range.start * FRAME..range.end * FRAME]),
+        }
+    }
+
     fn get(&self, i: usize) -> &'a [u8] {
         let row = self.rows.map_or(i, |rows| rows[i] as usize);
         &self.pixels[row * FRAME..(row + 1) * FRAME]

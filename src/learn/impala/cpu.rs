@@ -83,7 +83,8 @@ impl CpuImpala {
         output.par_chunks_mut(BLOCK * outputs).enumerate().for_each(|(block, output)| {
             let (start, n) = (block * BLOCK, output.len() / outputs);
             self.with_scratch(|scratch| {
-                forward(&self.network, &self.weights.parameters, frames, start, n, scratch);
+                let frames = frames.slice(start..start + n);
+                forward(&self.network, &self.weights.parameters, frames, scratch);
                 output.copy_from_slice(scratch.output());
             });
         });
@@ -140,15 +141,14 @@ impl CpuImpala {
         let mut d_output = Vec::with_capacity(BLOCK * outputs);
         self.with_scratch(|scratch| {
             for start in rows.clone().step_by(BLOCK) {
-                let n = BLOCK.min(rows.end - start);
-                forward(&self.network, parameters, term.frames, start, n, scratch);
+                let block = start..rows.end.min(start + BLOCK);
+                let frames = term.frames.slice(block.clone());
+                forward(&self.network, parameters, frames, scratch);
                 d_output.clear();
-                d_output.resize(n * outputs, 0.0);
-                let part = (term.loss)(start..start + n, scratch.output(), &mut d_output);
+                d_output.resize(frames.len() * outputs, 0.0);
+                let part = (term.loss)(block, scratch.output(), &mut d_output);
                 tally.iter_mut().zip(part).for_each(|(t, p)| *t += p);
-                let network = &self.network;
-                let frames = term.frames;
-                backward(network, parameters, frames, start, n, &d_output, scratch, gradient);
+                backward(&self.network, parameters, frames, &d_output, scratch, gradient);
             }
         });
         tally

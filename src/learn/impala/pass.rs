@@ -164,16 +164,9 @@ fn unpack(bytes: &[u8], maps: &mut [f32]) {
     }
 }
 
-/// Evaluates the frames `start..start + n`, at most [`BLOCK`] of them, leaving every map in
-/// `scratch`.
-pub fn forward(
-    network: &Network,
-    parameters: &[f32],
-    frames: Frames<'_>,
-    start: usize,
-    n: usize,
-    scratch: &mut Scratch,
-) {
+/// Evaluates at most [`BLOCK`] frames, leaving every map in `scratch`.
+pub fn forward(network: &Network, parameters: &[f32], frames: Frames<'_>, scratch: &mut Scratch) {
+    let n = frames.len();
     let Scratch { stacks, frame, features, head, conv, .. } = scratch;
     for s in 0..stacks.len() {
         let layers = &network.layers[s * STACK_CONVS..(s + 1) * STACK_CONVS];
@@ -189,7 +182,7 @@ pub fn forward(
                     &last.output()[f * len..(f + 1) * len]
                 }
                 None => {
-                    unpack(frames.get(start + f), frame);
+                    unpack(frames.get(f), frame);
                     &frame[..]
                 }
             };
@@ -225,18 +218,17 @@ pub fn forward(
     mlp::forward(&network.head, &parameters[network.head_start..], features, n, head);
 }
 
-/// Adds the gradient of a loss, given its gradient in the outputs, `[n, outputs]`, for the
-/// frames of the last [`forward`].
+/// Adds the gradient of a loss, given its gradient in the outputs, `[frames, outputs]`,
+/// for the frames of the last [`forward`].
 pub fn backward(
     network: &Network,
     parameters: &[f32],
     frames: Frames<'_>,
-    start: usize,
-    n: usize,
     d_output: &[f32],
     scratch: &mut Scratch,
     gradient: &mut Gradient,
 ) {
+    let n = frames.len();
     let Scratch { stacks, frame, features, head, conv, .. } = scratch;
     let (shape, head_parameters) = (&network.head, &parameters[network.head_start..]);
     let d_head = &mut gradient.parameters[network.head_start..];
@@ -279,7 +271,7 @@ pub fn backward(
             let (d_before, d_kernel) = (&stack.d_before, &mut d_kernels[0]);
             match before.last_mut() {
                 None => {
-                    unpack(frames.get(start + f), frame);
+                    unpack(frames.get(f), frame);
                     let layer = &layers[0].conv;
                     layer.add_kernel_gradient(frame, false, d_before, d_kernel, d_biases, conv);
                 }
