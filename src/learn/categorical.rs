@@ -159,7 +159,8 @@ mod tests {
         categorical.add_entropy_gradient(2.0, &mut found[1]);
         let from = Categorical::new(&other);
         categorical.add_divergence_gradient(&from, 2.0, &mut found[2]);
-        let functions: [&dyn Fn(&[f64]) -> f64; 3] =
+        type Function = dyn Fn(&[f64]) -> f64;
+        let functions: [&Function; 3] =
             [&|logits| log_probabilities(logits)[1], &entropy, &|logits| {
                 divergence(&other.map(f64::from), logits)
             }];

@@ -22,6 +22,7 @@ const WIDE_PLANE: usize = ROWS * MAX_CHANNELS + GAP;
 const ROWS: usize = 12;
 /// So that the points of a tile do not fall on the same lines of a cache.
 const GAP: usize = 2;
+
 /// Vectors that the channels of a pixel take.
 fn vectors<S: Simd>(channels: usize) -> usize {
     channels.next_multiple_of(S::F32_LANES.max(8)) / S::F32_LANES
@@ -398,7 +399,7 @@ pub struct TransformKernel<'a> {
 #[inline(always)]
 fn kernel_place<S: Simd>(conv: Conv, input: usize, v: usize) -> (usize, usize) {
     let outputs = vectors::<S>(conv.outputs);
-    let panel = if outputs % 2 == 0 { 2 } else { 1 };
+    let panel = if outputs.is_multiple_of(2) { 2 } else { 1 };
     let panel_len = conv.inputs.next_multiple_of(8);
     ((v / panel * panel_len + input) * panel + v % panel, panel_len * outputs)
 }
