@@ -1,6 +1,7 @@
 //! Adam (Kingma and Ba 2015) with clipping of the gradient's global L2 norm.
 
 use pulp::Arch;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// Settings of an optimiser step.
@@ -15,6 +16,9 @@ pub(crate) const BETA1: f32 = 0.9;
 pub(crate) const BETA2: f32 = 0.999;
 /// As in the PPO implementations of algorithms.md §1.2.
 pub const EPSILON: f32 = 1e-5;
+
+/// Parameters that a thread moves at a time; a small network is one chunk.
+const CHUNK: usize = 1 << 16;
 
 /// Running moments of the gradient of one parameter vector.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -63,23 +67,39 @@ impl Moments {
         let norm = l2_norm(gradient);
         self.step += 1;
         let scales = settings.scales(self.step, norm);
-        let (first, second) = (&mut self.first[..], &mut self.second[..]);
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                let n = parameters.len();
-                let (gradient, first, second) = (&gradient[..n], &mut first[..n], &mut second[..n]);
-                for i in 0..n {
-                    let g = gradient[i] * scales.gradient;
-                    first[i] = BETA1 * first[i] + (1.0 - BETA1) * g;
-                    second[i] = BETA2 * second[i] + (1.0 - BETA2) * g * g;
-                    let deviation = (second[i] * scales.second).sqrt() + EPSILON;
-                    parameters[i] -= scales.step * first[i] / deviation;
-                }
+        let moments = self.first.par_chunks_mut(CHUNK).zip(self.second.par_chunks_mut(CHUNK));
+        let gradients = gradient.par_chunks(CHUNK);
+        parameters.par_chunks_mut(CHUNK).zip(gradients).zip(moments).for_each(
+            |((parameters, gradient), (first, second))| {
+                step(parameters, gradient, first, second, scales);
             },
         );
         norm
     }
+}
+
+/// Moves parameters and their moments.
+fn step(
+    parameters: &mut [f32],
+    gradient: &[f32],
+    first: &mut [f32],
+    second: &mut [f32],
+    scales: Scales,
+) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            let n = parameters.len();
+            let (gradient, first, second) = (&gradient[..n], &mut first[..n], &mut second[..n]);
+            for i in 0..n {
+                let g = gradient[i] * scales.gradient;
+                first[i] = BETA1 * first[i] + (1.0 - BETA1) * g;
+                second[i] = BETA2 * second[i] + (1.0 - BETA2) * g * g;
+                let deviation = (second[i] * scales.second).sqrt() + EPSILON;
+                parameters[i] -= scales.step * first[i] / deviation;
+            }
+        },
+    );
 }
 
 /// Sixteen partial sums: wide enough for any vector unit, and always added in the same order.

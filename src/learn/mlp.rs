@@ -73,7 +73,13 @@ impl Shape {
 
 /// Fills a row-major matrix with a random one whose rows or columns, whichever are fewer, are
 /// orthonormal: modified Gram-Schmidt on Gaussian vectors.
-fn orthogonal_matrix(out: &mut [f32], rows: usize, columns: usize, stream: Stream, lane: u32) {
+pub(crate) fn orthogonal_matrix(
+    out: &mut [f32],
+    rows: usize,
+    columns: usize,
+    stream: Stream,
+    lane: u32,
+) {
     let (count, length) = (rows.min(columns), rows.max(columns));
     let mut vectors: Vec<Vec<f64>> = Vec::with_capacity(count);
     for i in 0..count {
@@ -156,6 +162,21 @@ pub fn backward(
             std::mem::swap(&mut scratch.delta, &mut scratch.next_delta);
         }
     }
+}
+
+/// The gradient in the inputs, `[rows, inputs]`, of the last [`backward`].
+pub fn input_gradient<'a>(
+    shape: &Shape,
+    parameters: &[f32],
+    rows: usize,
+    scratch: &'a mut Scratch,
+) -> &'a [f32] {
+    let first = &shape.layers()[0];
+    scratch.next_delta.resize(rows * first.inputs, 0.0);
+    let delta = Matrix::new(&scratch.delta, rows, first.outputs);
+    let weights = Matrix::new(&parameters[first.weights.clone()], first.inputs, first.outputs);
+    matmul(&mut scratch.next_delta, Into::Replace, delta, weights.t());
+    &scratch.next_delta
 }
 
 /// Adds a bias to every row, then clips at 0 if `relu`.
