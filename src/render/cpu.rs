@@ -55,11 +55,6 @@ impl Raster {
         }
     }
 
-    /// Side of the frame in pixels.
-    pub fn side(&self) -> usize {
-        self.side
-    }
-
     /// `[size, size]` pixels 0xAARRGGBB, row by row from the top.
     pub fn pixels(&mut self) -> &mut [u32] {
         &mut self.pixels[..self.side * self.side]

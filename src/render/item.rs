@@ -4,7 +4,10 @@
 //! antialiasing, in double precision and in its order of operations. docs/rendering.md tells the
 //! rules; section numbers in comments are those of the specification that was made of them.
 
-use super::pictures::{Pictures, Texture};
+use super::{
+    axis::{Axis, Span, ceil, rnd, trunc},
+    pictures::{Pictures, Texture},
+};
 use bytemuck::{Pod, Zeroable};
 use gslab_envs::draw::{Call, Colour, DrawList, Rect};
 use std::ops::Range;
@@ -146,34 +149,6 @@ impl Builder {
         }
         image.stretched(self.columns[column].1, self.rows[row].1, items);
     }
-}
-
-/// Double to int, toward zero; what is out of range is the lowest int, as on x86.
-fn trunc(x: f64) -> i32 {
-    if x > -2_147_483_649.0 && x < 2_147_483_648.0 { x as i32 } else { i32::MIN }
-}
-
-/// Nearest int, halves up.
-fn rnd(x: f64) -> i32 {
-    if x >= 0.0 {
-        trunc(x + 0.5)
-    } else {
-        let below = trunc(x - 1.0);
-        trunc(x - f64::from(below) + 0.5).wrapping_add(below)
-    }
-}
-
-/// Rounded up, or where that is out of range the lowest int; with no call of a function, as there
-/// is no instruction for it on every machine.
-fn ceil(x: f64) -> i32 {
-    let whole = trunc(x);
-    if whole != i32::MIN && f64::from(whole) < x { whole.wrapping_add(1) } else { whole }
-}
-
-/// Rounded down; see [`ceil`].
-fn floor(x: f64) -> i32 {
-    let whole = trunc(x);
-    if whole != i32::MIN && f64::from(whole) > x { whole.wrapping_sub(1) } else { whole }
 }
 
 /// Section 4.
@@ -369,73 +344,6 @@ fn unscaled(image: &Image, (x, y): (f64, f64), side: i32, items: &mut Vec<Item>)
             dvdy: 65536,
             ..image.item()
         });
-    }
-}
-
-/// One side of a scaled picture: `texels` texels go from `p` to `q`, backward if `q` is less.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Span {
-    p: f64,
-    q: f64,
-    texels: u32,
-    /// Which of the two rules of section 5 applies.
-    exact: bool,
-}
-
-impl Span {
-    const NOWHERE: Self = Self { p: f64::NAN, q: f64::NAN, texels: 0, exact: false };
-}
-
-/// Which pixels of a frame a span covers, and which texels they show.
-#[derive(Clone, Copy, Debug)]
-struct Axis {
-    first: i32,
-    end: i32,
-    /// Texel of pixel 0, 16.16.
-    base: i32,
-    step: i32,
-}
-
-impl Axis {
-    const NOTHING: Self = Self { first: 0, end: 0, base: 0, step: 0 };
-
-    /// Section 5.
-    #[cold]
-    fn of(Span { p, q, texels, exact }: Span, side: i32) -> Self {
-        let n = texels as i32;
-        let s = q - p;
-        let low = if s > 0.0 { p } else { p + s };
-        let high = if s > 0.0 { p + s } else { (p + s) + (-s) };
-        let first = rnd(low).max(0);
-        let mut end = rnd(high).min(side);
-        if first >= end {
-            return Self::NOTHING;
-        }
-        let d = (f64::from(first) + 0.5) - (if s > 0.0 { p } else { p + s });
-        let texels = f64::from(n);
-        let (step, at) = if exact {
-            let ratio = texels / s;
-            (trunc(ratio * 65536.0), d * ratio * 65536.0)
-        } else {
-            let step = trunc(65536.0 / (s / texels));
-            (step, d * f64::from(step))
-        };
-        let mut base = if s > 0.0 {
-            ceil(at).wrapping_sub(1)
-        } else {
-            floor(at).wrapping_add(1).wrapping_add(n.wrapping_mul(65536))
-        };
-        // Rounding may have pushed a sample out of the picture, at either end.
-        let outside = |texel: i32| !(0..n).contains(&(texel >> 16));
-        if outside(base) {
-            base = base.wrapping_add(step);
-            end -= 1;
-        }
-        if first < end && outside(base.wrapping_add((end - 1 - first).wrapping_mul(step))) {
-            end -= 1;
-        }
-        let base = base.wrapping_sub(first.wrapping_mul(step));
-        Self { first, end, base, step }
     }
 }
 

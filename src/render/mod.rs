@@ -4,6 +4,7 @@
 //! shader, for all frames of a batch. [`frame`] keeps what one world looked like, so that only what
 //! changed is drawn again.
 
+mod axis;
 pub mod cpu;
 pub mod frame;
 #[cfg(feature = "gpu")]

@@ -1,0 +1,101 @@
+//! Which pixels a stretched picture covers along one axis, and which texels they show; and the
+//! painter's ways of rounding.
+
+/// Double to int, toward zero; what is out of range is the lowest int, as on x86.
+#[inline]
+pub(super) fn trunc(x: f64) -> i32 {
+    if x > -2_147_483_649.0 && x < 2_147_483_648.0 { x as i32 } else { i32::MIN }
+}
+
+/// Nearest int, halves up.
+#[inline]
+pub(super) fn rnd(x: f64) -> i32 {
+    if x >= 0.0 {
+        trunc(x + 0.5)
+    } else {
+        let below = trunc(x - 1.0);
+        trunc(x - f64::from(below) + 0.5).wrapping_add(below)
+    }
+}
+
+/// Rounded up, or where that is out of range the lowest int; with no call of a function, as there
+/// is no instruction for it on every machine.
+#[inline]
+pub(super) fn ceil(x: f64) -> i32 {
+    let whole = trunc(x);
+    if whole != i32::MIN && f64::from(whole) < x { whole.wrapping_add(1) } else { whole }
+}
+
+/// Rounded down; see [`ceil`].
+#[inline]
+pub(super) fn floor(x: f64) -> i32 {
+    let whole = trunc(x);
+    if whole != i32::MIN && f64::from(whole) > x { whole.wrapping_sub(1) } else { whole }
+}
+
+/// One side of a scaled picture: `texels` texels go from `p` to `q`, backward if `q` is less.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Span {
+    pub p: f64,
+    pub q: f64,
+    pub texels: u32,
+    /// Which of the two rules of section 5 applies.
+    pub exact: bool,
+}
+
+impl Span {
+    pub const NOWHERE: Self = Self { p: f64::NAN, q: f64::NAN, texels: 0, exact: false };
+}
+
+/// Which pixels of a frame a span covers, and which texels they show.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Axis {
+    pub first: i32,
+    pub end: i32,
+    /// Texel of pixel 0, 16.16.
+    pub base: i32,
+    pub step: i32,
+}
+
+impl Axis {
+    pub const NOTHING: Self = Self { first: 0, end: 0, base: 0, step: 0 };
+
+    /// Section 5.
+    #[cold]
+    pub fn of(Span { p, q, texels, exact }: Span, side: i32) -> Self {
+        let n = texels as i32;
+        let s = q - p;
+        let low = if s > 0.0 { p } else { p + s };
+        let high = if s > 0.0 { p + s } else { (p + s) + (-s) };
+        let first = rnd(low).max(0);
+        let mut end = rnd(high).min(side);
+        if first >= end {
+            return Self::NOTHING;
+        }
+        let d = (f64::from(first) + 0.5) - (if s > 0.0 { p } else { p + s });
+        let texels = f64::from(n);
+        let (step, at) = if exact {
+            let ratio = texels / s;
+            (trunc(ratio * 65536.0), d * ratio * 65536.0)
+        } else {
+            let step = trunc(65536.0 / (s / texels));
+            (step, d * f64::from(step))
+        };
+        let mut base = if s > 0.0 {
+            ceil(at).wrapping_sub(1)
+        } else {
+            floor(at).wrapping_add(1).wrapping_add(n.wrapping_mul(65536))
+        };
+        // Rounding may have pushed a sample out of the picture, at either end.
+        let outside = |texel: i32| !(0..n).contains(&(texel >> 16));
+        if outside(base) {
+            base = base.wrapping_add(step);
+            end -= 1;
+        }
+        if first < end && outside(base.wrapping_add((end - 1 - first).wrapping_mul(step))) {
+            end -= 1;
+        }
+        let base = base.wrapping_sub(first.wrapping_mul(step));
+        Self { first, end, base, step }
+    }
+}
