@@ -153,7 +153,8 @@ impl ActorCritic for CpuActorCritic {
     }
 }
 
-fn add(sum: &mut [f32], part: &[f32]) {
+/// Adds a part of a gradient, of the same length.
+pub(super) fn add(sum: &mut [f32], part: &[f32]) {
     pulp::Arch::new().dispatch(
         #[inline(always)]
         || sum.iter_mut().zip(part).for_each(|(s, p)| *s += p),

@@ -91,9 +91,7 @@ impl Raster {
     /// The pixels of an item in row `y`: column and index of the first, and how many.
     #[inline(always)]
     fn row(&self, item: &Item, y: i32) -> (i32, usize, usize) {
-        let k = y - item.y0;
-        let left = (item.xl.wrapping_add(k.wrapping_mul(item.dxl)) >> 16).max(0);
-        let right = (item.xr.wrapping_add(k.wrapping_mul(item.dxr)) >> 16).min(self.side as i32);
+        let (left, right) = item.columns(y, self.side as i32);
         (left, y as usize * self.side + left as usize, (right - left).max(0) as usize)
     }
 

@@ -7,7 +7,7 @@ use super::{
     rgb::{Region, write_rgb},
 };
 use flate2::read::GzDecoder;
-use gslab_envs::draw::{Call, Picture, Rect};
+use gslab_envs::draw::{Call, DrawList, Picture, Rect};
 use serde::Deserialize;
 use std::fs::File;
 
@@ -115,7 +115,8 @@ impl Recorded {
             }
             op => panic!("{op}"),
         };
-        builder.call(&call, pictures, &mut items);
+        let list = DrawList { calls: vec![call], ..DrawList::default() };
+        builder.build(&list, 0..1, pictures, &mut items);
         items
     }
 }

@@ -47,6 +47,18 @@ pub struct Item {
     pub opacity: i32,
 }
 
+impl Item {
+    /// The columns of row `y`, one of the item's, on a frame of `side` columns: first, and the one
+    /// after the last, which is not greater if there are none.
+    #[inline(always)]
+    pub(super) fn columns(&self, y: i32, side: i32) -> (i32, i32) {
+        let k = y - self.y0;
+        let left = self.xl.wrapping_add(k.wrapping_mul(self.dxl)) >> 16;
+        let right = self.xr.wrapping_add(k.wrapping_mul(self.dxr)) >> 16;
+        (left.max(0), right.min(side))
+    }
+}
+
 /// Kinds of items: the low byte of the mode.
 pub const FILL: i32 = 0;
 const SPRITE: i32 = 1;
@@ -103,25 +115,18 @@ impl Builder {
                 Call::Cell { picture, column, row } => {
                     self.cell(pictures.texture(picture), list, (column, row), items);
                 }
-                _ => self.call(call, pictures, items),
-            }
-        }
-    }
-
-    pub(super) fn call(&mut self, call: &Call, pictures: &Pictures, items: &mut Vec<Item>) {
-        match *call {
-            Call::Fill { rect, colour } => fill(rect, colour, self.side, items),
-            Call::Image { picture, rect, mirror, opacity, turn } => {
-                let texture = pictures.texture(picture);
-                if let Some(image) = Image::new(texture, rect, mirror, opacity.into()) {
-                    self.image(&image, turn, items);
+                Call::Image { picture, rect, mirror, opacity, turn } => {
+                    let texture = pictures.texture(picture);
+                    if let Some(image) = Image::new(texture, rect, mirror, opacity.into()) {
+                        self.image(&image, turn, items);
+                    }
                 }
+                Call::Fill { rect, colour } => fill(rect, colour, self.side, items),
+                Call::Ellipse { rect, colour, border } => {
+                    ellipse(rect, colour, border, self.side, items);
+                }
+                Call::Line { from, to, colour } => line(from, to, colour, self.side, items),
             }
-            Call::Ellipse { rect, colour, border } => {
-                ellipse(rect, colour, border, self.side, items);
-            }
-            Call::Line { from, to, colour } => line(from, to, colour, self.side, items),
-            Call::Cell { .. } => unreachable!("a cell is built with its grid"),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Pixels from lists of painter calls.
 //!
-//! [`item`] turns calls into integers, [`cpu`] integers into pixels; `gpu` does the same with a
-//! shader, for all frames of a batch. [`frame`] keeps what one world looked like, so that only what
-//! changed is drawn again.
+//! [`item`] turns calls into integers, [`cpu`] integers into pixels, [`rgb`] pixels into bytes; `gpu`
+//! does the same with a shader, for all frames of a batch. [`frame`] keeps what one world looked
+//! like, so that only what changed is drawn again.
 
 mod axis;
 pub mod cpu;

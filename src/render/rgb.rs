@@ -4,7 +4,7 @@ use super::item::Item;
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::V3;
 
-/// A rectangle of columns for each row, in which alone items are drawn.
+/// A span of columns for each row, out of which nothing changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Region {
     /// First column and the one after the last, for each row.
@@ -18,11 +18,6 @@ impl Region {
 
     pub fn none(size: u32) -> Self {
         Self { rows: vec![(0, 0); size as usize] }
-    }
-
-    /// Side of the frame in pixels.
-    pub fn side(&self) -> usize {
-        self.rows.len()
     }
 
     /// Empties the region.
@@ -40,18 +35,19 @@ impl Region {
     pub fn add(&mut self, item: &Item) {
         for y in item.y0..item.y1 {
             let side = self.rows.len() as i32;
-            let (left, right) = columns(item, y, side);
-            // In eights, as pixels are converted.
-            let columns = (left & !7, ((right + 7) & !7).min(side));
+            let (left, right) = item.columns(y, side);
+            // In fours, as pixels are converted.
+            let columns = (left & !3, ((right + 3) & !3).min(side));
             let row = &mut self.rows[y as usize];
             *row = hull(*row, if left < right { columns } else { (0, 0) });
         }
     }
 
-    /// The rows with their columns that are not empty.
-    pub fn rows(&self) -> impl Iterator<Item = (usize, usize, usize)> {
-        let rows = self.rows.iter().enumerate();
-        rows.filter(|(_, (a, b))| a < b).map(|(y, &(a, b))| (y, a as usize, b as usize))
+    /// The pixels of each row, first and the one after the last, where there are any.
+    fn runs(&self) -> impl Iterator<Item = (usize, usize)> {
+        let side = self.rows.len();
+        let rows = self.rows.iter().enumerate().filter(|(_, (left, right))| left < right);
+        rows.map(move |(y, &(left, right))| (y * side + left as usize, y * side + right as usize))
     }
 }
 
@@ -63,15 +59,6 @@ fn hull(a: (i32, i32), b: (i32, i32)) -> (i32, i32) {
         (true, false) => a,
         (false, _) => b,
     }
-}
-
-/// The columns of an item in a row of its own: first, and the one after the last.
-#[inline]
-fn columns(item: &Item, y: i32, side: i32) -> (i32, i32) {
-    let k = y - item.y0;
-    let left = item.xl.wrapping_add(k.wrapping_mul(item.dxl)) >> 16;
-    let right = item.xr.wrapping_add(k.wrapping_mul(item.dxr)) >> 16;
-    (left.max(0), right.min(side))
 }
 
 /// Writes pixels 0xAARRGGBB of a region as bytes R, G, B; both are whole frames.
@@ -103,9 +90,7 @@ struct Write<'a> {
 impl Write<'_> {
     #[inline(always)]
     fn all(self, pack: impl Fn([u32; 4]) -> [u8; 12]) {
-        let side = self.region.side();
-        for (y, left, right) in self.region.rows() {
-            let (first, end) = (y * side + left, y * side + right);
+        for (first, end) in self.region.runs() {
             let (fours, rest) = self.pixels[first..end].as_chunks();
             let (bytes, tail) = self.frame[3 * first..3 * end].as_chunks_mut();
             for (four, bytes) in fours.iter().zip(bytes) {
@@ -128,9 +113,7 @@ struct Read<'a> {
 impl Read<'_> {
     #[inline(always)]
     fn all(self, unpack: impl Fn([u8; 12]) -> [u32; 4]) {
-        let side = self.region.side();
-        for (y, left, right) in self.region.rows() {
-            let (first, end) = (y * side + left, y * side + right);
+        for (first, end) in self.region.runs() {
             let (fours, rest) = self.pixels[first..end].as_chunks_mut();
             let (bytes, tail) = self.frame[3 * first..3 * end].as_chunks();
             for (four, bytes) in fours.iter_mut().zip(bytes) {

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::learn::{
     adam::{Moments, Settings},
+    cpu::add,
     loss::Tally,
 };
 use gslab_envs::rng::Stream;
@@ -169,11 +170,4 @@ impl CpuImpala {
 fn parts(t: usize, rows: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
     let lanes = rows.div_ceil(BLOCK).min(MAX_LANES);
     (0..lanes).map(move |lane| (t, rows * lane / lanes..rows * (lane + 1) / lanes))
-}
-
-fn add(sum: &mut [f32], part: &[f32]) {
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || sum.iter_mut().zip(part).for_each(|(s, p)| *s += p),
-    );
 }
