@@ -212,7 +212,7 @@ impl Engine {
         self.step_entities(game);
         self.collide(game);
         self.erase_if_needed();
-        self.done |= self.out_of_bounds(self.agent());
+        self.done |= self.agent_has_left();
     }
 
     /// The default meaning of an action: a direction.

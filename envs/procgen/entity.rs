@@ -122,8 +122,13 @@ impl Entity {
             self.y += self.vy;
         }
         self.rotation += self.vrot;
-        self.vx *= self.friction;
-        self.vy *= self.friction;
+        self.alpha *= self.alpha_decay;
+        // The four are neighbours and become one multiplication.
+        let (friction, grow_rate) = (self.friction, self.grow_rate);
+        self.vx *= friction;
+        self.vy *= friction;
+        self.rx *= grow_rate;
+        self.ry *= grow_rate;
         self.life_time += 1;
         if self.expire_time > 0 && self.life_time > self.expire_time {
             self.will_erase = true;
@@ -131,9 +136,6 @@ impl Entity {
         if self.kind == EXPLOSION && self.image_type < EXPLOSION5 {
             self.image_type += 1;
         }
-        self.rx *= self.grow_rate;
-        self.ry *= self.grow_rate;
-        self.alpha *= self.alpha_decay;
     }
 
     /// Turns towards a direction, unless that is (0, 0); `offset` is where its picture points.
@@ -148,6 +150,15 @@ impl Entity {
     pub fn collides(&self, other: &Self, margin: f32) -> bool {
         (self.x - other.x).abs() < (self.rx + other.rx) + margin
             && (self.y - other.y).abs() < (self.ry + other.ry) + margin
+    }
+
+    /// Whether it is wholly outside of a world of this size, in cells.
+    #[inline]
+    pub fn is_outside(&self, width: f32, height: f32) -> bool {
+        (self.x + self.rx < 0.0)
+            | (self.y + self.ry < 0.0)
+            | (self.x - self.rx > width)
+            | (self.y - self.ry > height)
     }
 
     pub(super) fn layout(&mut self, io: &mut impl Layout) {

@@ -264,8 +264,9 @@ pub trait Game: Clone + Send + Sync + 'static {
         false
     }
 
-    /// Whether entities of a kind can stop or reflect others at all: movement looks at no others.
-    /// True at least where [`Game::is_blocked_ents`] or [`Game::will_reflect`] can be.
+    /// Whether cells or entities of a kind can stop or reflect anything at all: movement looks at
+    /// no others. True at least where [`Game::is_blocked`], [`Game::is_blocked_ents`] or
+    /// [`Game::will_reflect`] can be.
     #[inline]
     fn stops(&self, e: &Engine, kind: i32) -> bool {
         kind == WALL_OBJ || kind == e.out_of_bounds_object

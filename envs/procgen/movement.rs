@@ -2,7 +2,7 @@
 
 use super::{
     engine::Engine,
-    entity::{Entity, PLAYER, SPACE},
+    entity::{Entity, PLAYER},
     game::Game,
     grid::to_cell,
 };
@@ -27,12 +27,14 @@ impl Engine {
         let kinds = self.entities.iter().map(|entity| entity.kind).enumerate();
         stoppers.extend(kinds.filter(|&(_, kind)| game.stops(self, kind)).map(|(i, _)| i as u32));
         self.stoppers = stoppers;
-        for i in (0..self.entities.len()).rev() {
-            if self.entities[i].smart_step {
-                self.basic_step_object(game, i);
-            }
+        let mut end = self.entities.len();
+        while let Some(i) = self.entities[..end].iter().rposition(|e| e.smart_step) {
+            self.entities[i + 1..end].iter_mut().for_each(Entity::step);
+            self.basic_step_object(game, i);
             self.entities[i].step();
+            end = i;
         }
+        self.entities[..end].iter_mut().for_each(Entity::step);
     }
 
     fn basic_step_object(&mut self, game: &mut impl Game, i: usize) {
@@ -46,7 +48,7 @@ impl Engine {
             ((4.0 * f64::from(vx * vx + vy * vy).sqrt()) as i32).clamp(4, MAX_STEPS)
         };
         let share = (1.0 / f64::from(n)) as f32;
-        if self.way_is_free(i) {
+        if self.way_is_free(game, i) {
             let o = &mut self.entities[i];
             for _ in 0..n {
                 // A zero is added as well, along the other axis: it turns -0 into 0.
@@ -93,9 +95,9 @@ impl Engine {
     }
 
     /// Whether nothing can be in the way of an entity in this step: the cells that it may come to
-    /// are empty, which never stops anything, and those who stop others are far. Most steps are
-    /// such, and need no look at every small step.
-    fn way_is_free(&self, i: usize) -> bool {
+    /// stop nothing, and the entities that stop others are far. Most steps are such, and need no
+    /// look at every small step.
+    fn way_is_free(&self, game: &impl Game, i: usize) -> bool {
         let Entity { x, y, vx, vy, rx, ry, .. } = self.entities[i];
         let (way_x, way_y) = (vx.abs() + SLACK, vy.abs() + SLACK);
         let far = |&m: &u32| {
@@ -107,7 +109,7 @@ impl Engine {
         let cells = |centre: f32, reach: f32| to_cell(centre - reach)..=to_cell(centre + reach);
         let mut columns = cells(x, rx * CORNER + way_x);
         columns.all(|column| {
-            cells(y, ry * CORNER + way_y).all(|row| self.get_obj(column, row) == SPACE)
+            cells(y, ry * CORNER + way_y).all(|row| !game.stops(self, self.get_obj(column, row)))
         }) && self.stoppers.iter().all(far)
     }
 

@@ -176,6 +176,10 @@ impl Game for Caveflyer {
     fn will_reflect(&self, e: &Engine, mover_kind: i32, kind: i32) -> bool {
         mover_kind == ENEMY && (kind == CAVEWALL || kind == e.out_of_bounds_object)
     }
+
+    fn stops(&self, e: &Engine, kind: i32) -> bool {
+        kind == CAVEWALL || kind == WALL_OBJ || kind == e.out_of_bounds_object
+    }
 }
 
 /// The angle at which a ship points, counterclockwise from the right, with its cosine and sine.

@@ -196,6 +196,10 @@ impl Game for Chaser {
     }
 
     fn is_blocked(&mut self, e: &mut Engine, _mover: usize, kind: i32, _horizontal: bool) -> bool {
+        self.stops(e, kind)
+    }
+
+    fn stops(&self, e: &Engine, kind: i32) -> bool {
         kind == MAZE_WALL || kind == WALL_OBJ || kind == e.out_of_bounds_object
     }
 

@@ -152,8 +152,8 @@ impl Game for Heist {
         }
     }
 
-    fn stops(&self, _e: &Engine, kind: i32) -> bool {
-        kind == LOCKED_DOOR || kind == WALL_OBJ
+    fn stops(&self, e: &Engine, kind: i32) -> bool {
+        kind == LOCKED_DOOR || kind == WALL_OBJ || kind == e.out_of_bounds_object
     }
 
     fn should_draw(&self, _e: &Engine, entity: &Entity) -> bool {

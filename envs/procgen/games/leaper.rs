@@ -180,7 +180,7 @@ impl Game for Leaper {
                 }
             }
         }
-        e.done |= e.out_of_bounds(e.agent());
+        e.done |= e.agent_has_left();
     }
 
     fn handle_agent_collision(&mut self, e: &mut Engine, i: usize) {

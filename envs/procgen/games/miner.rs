@@ -133,6 +133,10 @@ impl Game for Miner {
         }
     }
 
+    fn stops(&self, _e: &Engine, kind: i32) -> bool {
+        matches!(kind, WALL_OBJ | OOB_WALL | BOULDER | MOVING_BOULDER)
+    }
+
     fn image_for_type(&self, _e: &Engine, kind: i32) -> i32 {
         stationary(kind).abs()
     }
@@ -156,7 +160,7 @@ fn moving(kind: i32) -> i32 {
 
 /// Boulders and diamonds fall and roll.
 fn is_round(kind: i32) -> bool {
-    matches!(kind, BOULDER | DIAMOND | MOVING_BOULDER | MOVING_DIAMOND)
+    (BOULDER..=MOVING_DIAMOND).contains(&kind)
 }
 
 /// A blocked agent pushes a resting boulder that has room behind it, and follows.
@@ -183,37 +187,45 @@ fn push_boulder(e: &mut Engine) {
 /// Lets everything round fall or roll off other round things, from the bottom row up; returns the
 /// number of diamonds met, where one that rolls to the right is met again.
 fn fall(e: &mut Engine) -> i32 {
-    let width = e.main_width;
+    let (width, outside) = (e.main_width, e.out_of_bounds_object);
     let (x, y) = (f64::from(e.agent().x) - 0.5, f64::from(e.agent().y) - 0.5);
     let agent = (y * f64::from(width) + x) as i32;
     let agent_index = e.agent_index();
-    let mut diamonds = 0;
-    for i in 0..e.grid.cells().len() as i32 {
-        let kind = e.get_obj_at(i);
+    let (mut diamonds, mut crushed) = (0, false);
+    let cells = e.grid.cells_mut();
+    let at = |cells: &[i32], i: i32| cells.get(i as usize).copied().unwrap_or(outside);
+    let free = |cells: &[i32], i: i32| at(cells, i) == SPACE && agent_index != i;
+    for here in 0..cells.len() {
+        let kind = cells[here];
         if !is_round(kind) {
             continue;
         }
         let rest = stationary(kind);
         diamonds += i32::from(rest == DIAMOND);
+        let i = here as i32;
         let below = i - width;
-        let kind_below = e.get_obj_at(below);
+        let kind_below = at(cells, below);
         let over_agent = agent == below;
-        let x = i % width;
-        let free = |e: &Engine, i| e.get_obj_at(i) == SPACE && agent_index != i;
+        cells[here] = rest;
         if kind_below == SPACE && !over_agent {
-            e.set_obj_at(i, SPACE);
-            e.set_obj_at(below, moving(kind));
+            cells[here] = SPACE;
+            if let Some(cell) = cells.get_mut(below as usize) {
+                *cell = moving(kind);
+            }
         } else if over_agent && kind != rest {
-            e.done = true;
-        } else if is_round(kind_below) && x > 0 && free(e, i - 1) && free(e, below - 1) {
-            e.set_obj_at(i, SPACE);
-            e.set_obj_at(i - 1, rest);
-        } else if is_round(kind_below) && x < width - 1 && free(e, i + 1) && free(e, below + 1) {
-            e.set_obj_at(i, SPACE);
-            e.set_obj_at(i + 1, rest);
-        } else {
-            e.set_obj_at(i, rest);
+            cells[here] = kind;
+            crushed = true;
+        } else if is_round(kind_below) {
+            let x = i % width;
+            if x > 0 && free(cells, i - 1) && free(cells, below - 1) {
+                cells[here] = SPACE;
+                cells[here - 1] = rest;
+            } else if x < width - 1 && free(cells, i + 1) && free(cells, below + 1) {
+                cells[here] = SPACE;
+                cells[here + 1] = rest;
+            }
         }
     }
+    e.done |= crushed;
     diamonds
 }

@@ -65,6 +65,9 @@ macro_rules! games {
                 <$module::$game as Game>::FACTS.about,
             )),*
         ];
+
+        #[cfg(test)]
+        const OBSTACLES: &[fn(super::Mode)] = &[$(tests::what_blocks_stops::<$module::$game>),*];
     };
 }
 

@@ -1,10 +1,12 @@
-use super::{GAMES, bigfish::Bigfish};
+use super::{GAMES, OBSTACLES, bigfish::Bigfish};
 use crate::{
     Env, Level,
     check::Finding,
     draw::DrawList,
     procgen::{
         Mode, Options, World,
+        engine::AGENT,
+        game::Game,
         options::{LevelRange, Levels},
     },
     registry,
@@ -28,6 +30,36 @@ fn every_mode_of_every_game_keeps_the_promises_of_an_environment() {
                 findings.into_iter().filter(|f| f.broken.is_some()).collect();
             assert!(broken.is_empty(), "{} {mode:?}: {broken:#?}", game.facts.name);
         }
+    }
+}
+
+/// Whatever blocks or reflects any kind of mover in a first level of the game is among what movement
+/// looks at.
+pub(super) fn what_blocks_stops<G: Game>(mode: Mode) {
+    let options = Options { mode, ..Options::default() };
+    let World { engine: mut e, mut game } = World::<G>::original(&options, 0, 0).unwrap();
+    let target = e.add_entity(0.0, 0.0, 0.0, 0.0, 0.5, 0);
+    let mut blocking = 0;
+    for kind in -2..1100 {
+        e.entities[target].kind = kind;
+        let stops = game.stops(&e, kind);
+        for mover in 0..100 {
+            e.agent_mut().kind = mover;
+            let blocks = [false, true].iter().any(|&horizontal| {
+                game.is_blocked(&mut e, AGENT, kind, horizontal)
+                    || game.is_blocked_ents(&mut e, AGENT, target, horizontal)
+            }) || game.will_reflect(&e, mover, kind);
+            assert!(stops || !blocks, "{} {mode:?}: {mover} at {kind}", G::FACTS.name);
+            blocking += u32::from(blocks);
+        }
+    }
+    assert!(blocking > 0, "{} {mode:?}", G::FACTS.name);
+}
+
+#[test]
+fn movement_looks_at_all_that_blocks() {
+    for (game, check) in GAMES.iter().zip(OBSTACLES) {
+        MODES.into_iter().filter(|&mode| game.facts.has(mode)).for_each(check);
     }
 }
 
