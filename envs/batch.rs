@@ -99,7 +99,7 @@ pub enum SnapshotError {
 }
 
 /// A batch of worlds behind one dynamic dispatch a step.
-pub trait Batch: Send {
+pub trait Batch: Send + Sync {
     fn len(&self) -> usize;
     fn is_empty(&self) -> bool {
         self.len() == 0

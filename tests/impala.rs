@@ -48,7 +48,7 @@ fn linear(rows: Range<usize>, output: &[f32], d_output: &mut [f32]) -> Tally {
         *d = ((rows.start * 6 + i) as f64).cos() as f32;
         loss += f64::from(*d * o);
     }
-    [loss, 0.0, 0.0, 0.0]
+    [loss, 0.0, 0.0, 0.0, 0.0]
 }
 
 /// -mean log π of choosing as `choice` says, over `n` frames of a network with `outputs` outputs.

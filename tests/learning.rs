@@ -7,7 +7,7 @@ use gslab::{
         cpu::CpuActorCritic,
         dapg::{self, AdvantageScale, Demonstrations, Guide},
         ppo,
-        rollout::{Rollout, collect},
+        rollout::{Rollout, Vectors, collect},
     },
     pool::Pool,
 };
@@ -98,8 +98,8 @@ fn demonstrations_raise_the_likelihood_of_what_they_show() {
     let shown = collect(&mut pool, &mut specialist, 50, Stream::new(5, "noise"), 0);
     let demonstrations = Demonstrations {
         rows: shown.rows(),
-        observations: shown.observations,
-        actions: shown.actions,
+        observations: shown.experience.observations,
+        actions: shown.experience.actions,
     };
     let settings = dapg::Config { minibatch: 250, ..dapg::Config::default() };
     let guide = Guide::new(&demonstrations, &settings, Stream::new(0, "guide"));
@@ -115,8 +115,7 @@ fn the_largest_advantage_is_taken_before_or_after_standardisation() {
     // With γ = 0 an advantage is a reward less a value, here 1, 2 and 6: mean 3, variance 14/3.
     let rollout = Rollout {
         n: 3,
-        observations: vec![0.0; 3 * 5],
-        actions: vec![0.0; 3 * 2],
+        experience: Vectors { observations: vec![0.0; 3 * 5], actions: vec![0.0; 3 * 2] },
         log_densities: vec![0.0; 3],
         rewards: vec![2.0, 4.0, 9.0],
         ends: vec![End::Running; 3],

@@ -7,7 +7,7 @@ use common::Place;
 use gslab::{
     device::{Adapter, Device, DeviceError},
     error::Error,
-    learn::actor_critic::Weights,
+    learn::{actor_critic::Weights, vectors::GaussianAgent},
     render::{
         gpu::{self, DrawLists, RenderError, Renderer},
         pictures::Pictures,
@@ -68,7 +68,7 @@ fn a_gpu_that_is_lost_ends_the_work_with_an_error_and_keeps_the_checkpoint() {
         device,
         progress: Progress::new(true),
     };
-    let phase = Phase {
+    let phase = Phase::<GaussianAgent> {
         name: "seed 0".into(),
         dir: place.path("train"),
         seed: 1,

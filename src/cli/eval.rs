@@ -1,20 +1,22 @@
 use super::Machine;
 use crate::{
+    device::Device,
     error::{Error, Result},
     gsl::{
         algorithm1::Plateau,
         evaluate::{Acting, Evaluation, evaluate},
     },
-    learn::actor_critic::Weights,
+    learn::{agent::Agent, pixels::Pixels, vectors::GaussianAgent},
     run::{
+        config::Config,
         directory,
         file::load,
         phase::{CHECKPOINT, Checkpoint, FINAL},
     },
 };
 use clap::{Args, ValueEnum};
-use gslab_envs::rng::derive_seed;
-use serde::Serialize;
+use gslab_envs::{ActionSpace, registry::Family, rng::derive_seed};
+use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -58,32 +60,41 @@ struct Measured {
 impl Eval {
     pub fn run(self) -> Result<ExitCode> {
         let (_, config) = directory::read(&self.run)?;
-        let (device, _) = self.machine.start()?;
         let family = config.family()?;
-        let variations: Vec<u32> = (0..family.spec().variations).collect();
-        let acting = match self.acting {
-            ActingChoice::Mean => Acting::Mean,
-            ActingChoice::Sampled => Acting::Sampled,
-        };
+        let (device, _) = self.machine.start(family.spec().action)?;
         let mut measured = Vec::new();
         for dir in seeds(&self.run)? {
-            let weights = weights(&dir, &self.policy)?;
             let seed = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let evaluation = device.work(|| {
-                evaluate(
-                    &*family,
-                    &mut *device.actor_critic(weights),
-                    &variations,
-                    self.episodes as usize,
-                    acting,
-                    derive_seed(self.seed, "eval"),
-                )
-            })?;
+            let measure = match family.spec().action {
+                ActionSpace::Continuous { .. } => Self::measure::<GaussianAgent>,
+                ActionSpace::Discrete { .. } => Self::measure::<Pixels>,
+            };
+            let evaluation = measure(&self, &dir, &config, &*family, &device)?;
             self.machine.output.say(&table(&seed, &evaluation));
             measured.push(Measured { seed, evaluation });
         }
         self.machine.output.json(&measured)?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn measure<A: Agent>(
+        &self,
+        dir: &Path,
+        config: &Config,
+        family: &dyn Family,
+        device: &Device,
+    ) -> Result<Evaluation> {
+        let weights = weights::<A::Weights>(dir, &self.policy)?;
+        let acting = match self.acting {
+            ActingChoice::Mean => Acting::Mean,
+            ActingChoice::Sampled => Acting::Sampled,
+        };
+        let variations: Vec<u32> = (0..family.spec().variations).collect();
+        Ok(device.work(|| {
+            let mut agent = A::new(device, &config.environment, weights);
+            let seed = derive_seed(self.seed, "eval");
+            evaluate(family, &mut agent, &variations, self.episodes as usize, acting, seed)
+        })?)
     }
 }
 
@@ -107,7 +118,8 @@ pub(super) fn seeds(run: &Path) -> Result<Vec<PathBuf>> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
-pub(super) fn weights(dir: &Path, policy: &str) -> Result<Weights> {
+/// A policy of a seed by name: `final`, `plateau`, or a phase.
+pub(super) fn weights<W: DeserializeOwned + Clone>(dir: &Path, policy: &str) -> Result<W> {
     let file = match policy {
         "final" => dir.join(FINAL),
         "plateau" => dir.join("plateau.bin"),
@@ -122,8 +134,8 @@ pub(super) fn weights(dir: &Path, policy: &str) -> Result<Weights> {
     }
     Ok(match policy {
         "final" => load(&file)?,
-        "plateau" => load::<Plateau>(&file)?.weights,
-        _ => load::<Checkpoint>(&file)?.best_weights().clone(),
+        "plateau" => load::<Plateau<W>>(&file)?.weights,
+        _ => load::<Checkpoint<W>>(&file)?.best_weights().clone(),
     })
 }
 

@@ -139,7 +139,7 @@ impl Recording {
     }
 
     pub fn step(&mut self) {
-        let chosen = self.actor.act(self.worlds.spec(), self.worlds.observations(), self.steps);
+        let chosen = self.actor.act(&self.worlds, self.steps);
         let stepped = self.worlds.step(chosen.actions(), &mut Vec::new());
         stepped.expect("actions are chosen for these worlds");
         self.steps += 1;

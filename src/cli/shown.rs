@@ -5,13 +5,12 @@ use super::{
     eval::{seeds, weights},
 };
 use crate::{
-    device::Device,
     error::{Error, Result},
     play::{actor::Actor, scene::Scene},
     run::{config::Config, directory, file::write_atomic},
 };
 use clap::Args;
-use gslab_envs::{Spec, registry};
+use gslab_envs::{ActionSpace, Spec, registry};
 use indicatif::HumanCount;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -77,13 +76,17 @@ impl Shown {
     }
 }
 
-/// A policy of a run's first seed, by name as `gslab eval` knows it.
+/// A policy of a run's first seed, by name as `gslab eval` knows it, for worlds with these facts.
 pub fn policy(run: &Path, name: &str, spec: &Spec, seed: u64) -> Result<Actor> {
+    let (_, config) = directory::read(run)?;
     let first = seeds(run)?.swap_remove(0);
-    // A step of few worlds at a time is soonest done here.
-    let network = |weights| Device::Cpu.actor_critic(weights);
-    Actor::policy(weights(&first, name)?, spec, seed, network)
-        .map_err(|error| Error::OtherPolicy { run: run.into(), error })
+    let actor = match config.family()?.spec().action {
+        ActionSpace::Continuous { .. } => Actor::gaussian(weights(&first, name)?, spec, seed),
+        ActionSpace::Discrete { .. } => {
+            Actor::pixels(weights(&first, name)?, &config.environment, spec, seed)
+        }
+    };
+    actor.map_err(|error| Error::OtherPolicy { run: run.into(), error })
 }
 
 /// A file to be made, known to be writable as far as can be told before.

@@ -8,7 +8,7 @@ use crate::{
         algorithm1::Algorithm1,
         evaluate::{Evaluation, evaluate},
     },
-    learn::actor_critic::Weights,
+    learn::{actor_critic, agent::Agent, impala, pixels::Pixels, vectors::GaussianAgent},
     run::{
         config::{self, Config},
         directory::{RunDirectory, Task},
@@ -16,7 +16,7 @@ use crate::{
         phase::{Context, FINAL, Flow, Phase},
     },
 };
-use gslab_envs::rng::derive_seed;
+use gslab_envs::{ActionSpace, rng::derive_seed};
 use serde::Serialize;
 use std::{
     fs,
@@ -43,9 +43,9 @@ pub fn settings(source: &str, settings: &[String]) -> Result<Config> {
 
 /// Begins a run.
 pub fn begin(new: &NewRun, name: &str, task: &Task, config: &Config) -> Result<()> {
-    let (device, progress) = new.machine.start()?;
-    let directory = RunDirectory::create(&out(new, name), task, config)?;
     let family = config.family()?;
+    let (device, progress) = new.machine.start(family.spec().action)?;
+    let directory = RunDirectory::create(&out(new, name), task, config)?;
     let context =
         Context { run: directory.path(), config, family: &*family, device: &device, progress };
     perform(&context, task, &new.machine)
@@ -54,8 +54,8 @@ pub fn begin(new: &NewRun, name: &str, task: &Task, config: &Config) -> Result<(
 /// Goes on with a run.
 pub fn resume(path: &Path, machine: &Machine) -> Result<()> {
     let (directory, task, config) = RunDirectory::open(path)?;
-    let (device, progress) = machine.start()?;
     let family = config.family()?;
+    let (device, progress) = machine.start(family.spec().action)?;
     let context = Context {
         run: directory.path(),
         config: &config,
@@ -78,11 +78,27 @@ fn out(new: &NewRun, name: &str) -> PathBuf {
 
 fn perform(context: &Context<'_>, task: &Task, machine: &Machine) -> Result<()> {
     let worked = context.device.work(|| match *task {
-        Task::Train { first_seed, seeds } => {
-            each_seed(context, machine, first_seed, seeds, |dir, seed| train(context, dir, seed))
-        }
+        Task::Train { first_seed, seeds } => match context.family.spec().action {
+            ActionSpace::Continuous { .. } => {
+                let architecture = context.config.architecture(context.family)?;
+                each_seed::<GaussianAgent>(context, machine, first_seed, seeds, |dir, seed| {
+                    let new = |seed| actor_critic::Weights::new(&architecture, seed);
+                    train::<GaussianAgent>(context, dir, seed, new)
+                })
+            }
+            ActionSpace::Discrete { n } => {
+                let architecture = context.config.pixel_architecture(n)?;
+                let initialisation = context.config.impala.initialisation;
+                each_seed::<Pixels>(context, machine, first_seed, seeds, |dir, seed| {
+                    let new = |seed| {
+                        impala::cpu::Weights::new(architecture.clone(), initialisation, seed)
+                    };
+                    train::<Pixels>(context, dir, seed, new)
+                })
+            }
+        },
         Task::Gsl { first_seed, seeds } => {
-            each_seed(context, machine, first_seed, seeds, |dir, seed| {
+            each_seed::<GaussianAgent>(context, machine, first_seed, seeds, |dir, seed| {
                 let label = if seeds > 1 { format!("seed {seed}: ") } else { String::new() };
                 let algorithm = Algorithm1 { context, dir, seed, label };
                 Ok(algorithm.run(|_, _| Ok(()))?.0.weights)
@@ -118,12 +134,12 @@ struct SeedScore {
     evaluation: Evaluation,
 }
 
-fn each_seed(
+fn each_seed<A: Agent>(
     context: &Context<'_>,
     machine: &Machine,
     first_seed: u64,
     seeds: u64,
-    train: impl Fn(&Path, u64) -> Result<Weights>,
+    train: impl Fn(&Path, u64) -> Result<A::Weights>,
 ) -> Result<()> {
     let mut scores = Vec::new();
     for seed in first_seed..first_seed + seeds {
@@ -133,7 +149,7 @@ fn each_seed(
         let settings = &context.config.evaluation;
         let evaluation = evaluate(
             context.family,
-            &mut *context.network(weights),
+            &mut A::new(context.device, &context.config.environment, weights),
             &context.variations(),
             settings.episodes,
             settings.acting,
@@ -149,21 +165,24 @@ fn each_seed(
     machine.output.json(&scores)
 }
 
-fn train(context: &Context<'_>, dir: &Path, seed: u64) -> Result<Weights> {
-    let config = context.config;
-    let phase = Phase {
-        name: format!("seed {seed}"),
+fn train<A: Agent>(
+    context: &Context<'_>,
+    dir: &Path,
+    seed: u64,
+    new: impl FnOnce(u64) -> A::Weights,
+) -> Result<A::Weights> {
+    let name = format!("seed {seed}");
+    let seed = derive_seed(seed, "generalist");
+    let phase = Phase::<A> {
+        name,
         dir: dir.join("train"),
-        seed: derive_seed(seed, "generalist"),
+        seed,
         variations: context.variations(),
-        weights: Weights::new(
-            &config.architecture(context.family)?,
-            derive_seed(seed, "generalist"),
-        ),
+        weights: new(seed),
         demonstrations: None,
         anneal: None,
         keep_best: false,
     };
-    let iterations = config.iterations(config.total_samples);
+    let iterations = context.config.iterations(context.config.total_samples);
     Ok(phase.run(context, iterations, &mut |_, _| Ok(Flow::Continue))?.weights)
 }

@@ -12,11 +12,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    learn::{
-        actor_critic::{ActorCritic, Weights},
-        bc,
-        dapg::Demonstrations,
-    },
+    learn::{actor_critic::Weights, bc, dapg::Demonstrations, vectors::GaussianAgent},
     run::{
         file::{FileError, load, store},
         phase::{Anneal, Checkpoint, Context, Flow, Phase},
@@ -32,12 +28,12 @@ use std::{
 
 /// Where the generalist stopped getting better.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Plateau {
+pub struct Plateau<W = Weights> {
     /// Whether H fired; if not, the last iteration that it may look at was taken.
     pub detected: bool,
     /// Iterations of the generalist up to the plateau: those that are charged.
     pub iterations: u64,
-    pub weights: Weights,
+    pub weights: W,
 }
 
 /// A specialist after its training.
@@ -146,7 +142,7 @@ impl Algorithm1<'_> {
         let budget = config.iterations(config.total_samples) as usize;
         let last = ((1.0 - config.gsl.margin) * budget as f64) as usize;
         let mut plateau = None;
-        let mut observe = |network: &dyn ActorCritic, curve: &[f64]| {
+        let mut observe = |network: &GaussianAgent, curve: &[f64]| {
             let now = curve.len() - 1;
             snapshots.keep(now, || network.weights())?;
             match first_plateau(curve, budget, &config.gsl) {
@@ -361,7 +357,7 @@ fn anneal(from: f32, to: f32) -> Option<Anneal> {
     (from > 0.0 && to > 0.0).then_some(Anneal { from, to })
 }
 
-fn unobserved(_: &dyn ActorCritic, _: &[f64]) -> Result<Flow> {
+fn unobserved(_: &GaussianAgent, _: &[f64]) -> Result<Flow> {
     Ok(Flow::Continue)
 }
 

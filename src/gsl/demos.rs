@@ -88,9 +88,12 @@ fn rows_of(rollout: &Rollout, rows: &[usize]) -> Demonstrations {
         rows.iter().flat_map(|&r| &values[r * width..(r + 1) * width]).copied().collect()
     };
     Demonstrations {
-        observations: take(&rollout.observations),
+        observations: take(&rollout.experience.observations),
         // What the world did, not what was sampled: it clips every action to [-1, 1].
-        actions: take(&rollout.actions).into_iter().map(|a| a.clamp(-1.0, 1.0)).collect(),
+        actions: take(&rollout.experience.actions)
+            .into_iter()
+            .map(|a| a.clamp(-1.0, 1.0))
+            .collect(),
         rows: rows.len(),
     }
 }

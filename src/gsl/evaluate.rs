@@ -1,27 +1,14 @@
 //! How good a policy is on every variation.
 
-use crate::{
-    learn::actor_critic::{ActorCritic, sample},
-    pool::Pool,
-};
+pub use crate::learn::agent::Acting;
+use crate::{learn::agent::Policy, pool::Pool};
 use gslab_envs::{
-    ActionSpace,
-    batch::{Actions, Episode},
+    batch::Episode,
     levels::{LevelSet, Order},
     registry::Family,
     rng::{Stream, derive_seed},
 };
 use serde::{Deserialize, Serialize};
-
-/// How actions are chosen from the policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Acting {
-    /// The mean of the policy.
-    Mean,
-    /// A sample of the policy, as in training.
-    Sampled,
-}
 
 /// Averages over the episodes of one variation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -66,15 +53,15 @@ impl Evaluation {
 }
 
 /// Plays `episodes` episodes of every variation. The seed alone decides levels and noise.
-pub fn evaluate(
+pub fn evaluate<P: Policy + ?Sized>(
     family: &dyn Family,
-    network: &mut dyn ActorCritic,
+    policy: &mut P,
     variations: &[u32],
     episodes: usize,
     acting: Acting,
     seed: u64,
 ) -> Evaluation {
-    let played = play(family, network, variations, episodes, acting, seed);
+    let played = play(family, policy, variations, episodes, acting, seed);
     let scores = variations
         .iter()
         .map(|&variation| {
@@ -98,37 +85,26 @@ pub fn evaluate(
 
 /// The first `episodes` episodes of every variation, one environment each, so that long episodes
 /// are not under-represented.
-fn play(
+fn play<P: Policy + ?Sized>(
     family: &dyn Family,
-    network: &mut dyn ActorCritic,
+    policy: &mut P,
     variations: &[u32],
     episodes: usize,
     acting: Acting,
     seed: u64,
 ) -> Vec<Episode> {
-    let ActionSpace::Continuous { dim } = family.spec().action else {
-        unreachable!("checked when the trainer was built");
-    };
     let n = variations.len() * episodes;
     let levels =
         LevelSet::new(variations.to_vec(), Order::Cycle, derive_seed(seed, "evaluation levels"))
             .expect("callers evaluate at least one variation");
     let mut pool = Pool::new(family, &levels, n);
     let noise = Stream::new(seed, "evaluation noise");
-    let log_std = network.log_std();
-    let (mut actions, mut mean) = (vec![0.0; n * dim], vec![0.0; n * dim]);
-    let mut log_densities = vec![0.0; n];
     let mut done = vec![false; n];
     let mut played = Vec::with_capacity(n);
     let mut ended = Vec::new();
     for t in 0..u64::from(family.spec().horizon) {
-        network.policy_mean(pool.observations(), &mut mean);
-        match acting {
-            Acting::Mean => actions.copy_from_slice(&mean),
-            Acting::Sampled => sample(&mean, &log_std, noise, t, &mut actions, &mut log_densities),
-        }
-        pool.step(Actions::Continuous(&actions), &mut ended)
-            .expect("the policy has the shape of the actions");
+        let chosen = policy.act(&pool, acting, noise, t);
+        pool.step(chosen.actions(), &mut ended).expect("the policy has the shape of the actions");
         for episode in ended.drain(..) {
             if !std::mem::replace(&mut done[episode.environment as usize], true) {
                 played.push(episode);

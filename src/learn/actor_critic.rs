@@ -117,11 +117,6 @@ impl Weights {
         let network = self.policy_shape.parameters();
         self.policy[network..].iter_mut().for_each(|s| *s = s.clamp(low, high));
     }
-
-    /// Whether every parameter is a finite number.
-    pub fn is_finite(&self) -> bool {
-        self.policy.iter().chain(&self.value).all(|x| x.is_finite())
-    }
 }
 
 /// Draws actions around their means, `[n, action]`; the noise of row i at `index` depends on

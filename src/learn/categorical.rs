@@ -29,6 +29,17 @@ impl Categorical {
         self.log_probabilities[action as usize]
     }
 
+    /// The action of the highest probability, the first of equals.
+    pub fn likeliest(&self) -> u32 {
+        let mut best = 0;
+        for (action, log_p) in self.log_probabilities.iter().enumerate() {
+            if *log_p > self.log_probabilities[best] {
+                best = action;
+            }
+        }
+        best as u32
+    }
+
     /// -Σ p log p, in nats: 0 to the logarithm of the number of actions.
     pub fn entropy(&self) -> f32 {
         -self.log_probabilities.iter().map(|&log_p| plogp(log_p)).sum::<f32>()

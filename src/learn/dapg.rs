@@ -4,6 +4,8 @@
 //! L = L_PPO + ω·Â·L¹, L¹ = -mean over demonstrations of π(a|s), Â the largest advantage of the
 //! iteration.
 
+pub mod categorical;
+
 use super::{
     gaussian::Gaussian,
     loss::{Head, Loss, Tally, Term},
@@ -78,6 +80,23 @@ impl Config {
         let left = 1.0 - done as f32 / all as f32;
         (left / (1.0 - self.anneal_from)).min(1.0)
     }
+
+    /// Â, of an iteration.
+    pub fn max_advantage(&self, of: MaxAdvantage) -> f32 {
+        match self.advantage {
+            AdvantageScale::Standardised => of.standardised,
+            AdvantageScale::Raw => of.raw,
+        }
+    }
+
+    /// Which of `of` demonstrations, at least one, optimiser step `step` takes: endless passes,
+    /// each in a new order.
+    fn rows(&self, shuffle: Stream, step: u64, of: usize) -> Vec<u32> {
+        let size = self.minibatch.min(of);
+        let per_pass = (of / size) as u64;
+        let start = (step % per_pass) as usize * size;
+        shuffle.permutation(step / per_pass, of)[start..start + size].to_vec()
+    }
 }
 
 /// State-action pairs to imitate.
@@ -122,22 +141,15 @@ impl<'a> Guide<'a> {
 
 impl ppo::Auxiliary for Guide<'_> {
     fn max_advantage(&self, of: MaxAdvantage) -> f32 {
-        match self.config.advantage {
-            AdvantageScale::Standardised => of.standardised,
-            AdvantageScale::Raw => of.raw,
-        }
+        self.config.max_advantage(of)
     }
 
     fn prepare(&mut self, step: u64, max_advantage: f32) {
         let demos = self.demonstrations;
-        let size = self.config.minibatch.min(demos.rows);
-        let per_pass = (demos.rows / size) as u64;
-        let order = self.shuffle.permutation(step / per_pass, demos.rows);
-        let start = (step % per_pass) as usize * size;
-        let rows = &order[start..start + size];
+        let rows = &self.config.rows(self.shuffle, step, demos.rows)[..];
         self.observations = gather(&demos.observations, rows, demos.rows);
         self.loss.actions = gather(&demos.actions, rows, demos.rows);
-        self.loss.rows = size;
+        self.loss.rows = rows.len();
         self.loss.weight = self.config.weight * max_advantage;
     }
 

@@ -15,6 +15,7 @@ use super::{
     conv::{Conv, MAX_CHANNELS},
     mlp::Shape,
 };
+use initial::Initialisation;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -26,6 +27,24 @@ pub const COLOURS: usize = 3;
 pub const FRAME: usize = SIZE * SIZE * COLOURS;
 /// Convolutions of a stack: one before pooling, two in each of two residual blocks.
 pub const STACK_CONVS: usize = 5;
+
+/// Settings of a new network; its outputs follow from the environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Width of each stack, one to four.
+    pub channels: Vec<usize>,
+    /// Units of the hidden layer.
+    pub hidden: usize,
+    pub initialisation: Initialisation,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let initialisation = Initialisation::default();
+        Self { channels: vec![16, 32, 32], hidden: 256, initialisation }
+    }
+}
 
 /// Form of the network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +96,8 @@ pub struct Layer {
 impl Architecture {
     /// The network of Procgen's baselines: 626 256 parameters for 15 actions.
     pub fn procgen(actions: usize) -> Self {
-        Self { channels: vec![16, 32, 32], hidden: 256, actions, values: 1 }
+        let Config { channels, hidden, .. } = Config::default();
+        Self { channels, hidden, actions, values: 1 }
     }
 
     /// A network with a stack for each of one to four `channels`, `hidden` units after them,

@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use std::ops::Range;
 
 /// Numbers a loss reports, added up over rows; what they are is the loss's own business.
-pub type Tally = [f64; 4];
+pub type Tally = [f64; 5];
 
 /// A loss of the rows of a network's output, `[rows, outputs]`.
 pub trait Loss: Sync {

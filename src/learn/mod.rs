@@ -2,6 +2,7 @@
 
 pub mod actor_critic;
 pub mod adam;
+pub mod agent;
 pub mod bc;
 pub mod burn;
 pub mod categorical;
@@ -14,6 +15,9 @@ pub mod impala;
 pub mod loss;
 pub mod matmul;
 pub mod mlp;
+pub mod pixels;
 pub mod pool;
 pub mod ppo;
+pub mod reward_scale;
 pub mod rollout;
+pub mod vectors;

@@ -8,13 +8,12 @@ use gslab_envs::{
     rng::Stream,
 };
 
-/// `steps` consecutive steps of `n` environments; time-major, row `t * n + environment`.
-pub struct Rollout {
+/// `steps` consecutive steps of `n` environments; time-major, row `t * n + environment`. `E` holds
+/// what was seen and done.
+pub struct Rollout<E = Vectors> {
     pub n: usize,
-    /// `[rows, observation]`
-    pub observations: Vec<f32>,
-    /// As sampled, before the world clips them; `[rows, action]`.
-    pub actions: Vec<f32>,
+    pub experience: E,
+    /// Of the actions; of choices, the logarithms of their probabilities.
     pub log_densities: Vec<f32>,
     pub rewards: Vec<f32>,
     pub ends: Vec<End>,
@@ -26,7 +25,15 @@ pub struct Rollout {
     pub episodes: Vec<Episode>,
 }
 
-impl Rollout {
+/// Vectors seen and real numbers done.
+pub struct Vectors {
+    /// `[rows, observation]`
+    pub observations: Vec<f32>,
+    /// As sampled, before the world clips them; `[rows, action]`.
+    pub actions: Vec<f32>,
+}
+
+impl<E> Rollout<E> {
     /// Number of transitions.
     pub fn rows(&self) -> usize {
         self.rewards.len()
@@ -51,8 +58,10 @@ pub fn collect(
     let mut mean = vec![0.0; n * dim];
     let mut rollout = Rollout {
         n,
-        observations: Vec::with_capacity(rows * width),
-        actions: vec![0.0; rows * dim],
+        experience: Vectors {
+            observations: Vec::with_capacity(rows * width),
+            actions: vec![0.0; rows * dim],
+        },
         log_densities: vec![0.0; rows],
         rewards: Vec::with_capacity(rows),
         ends: Vec::with_capacity(rows),
@@ -63,9 +72,9 @@ pub fn collect(
     // Last observations of truncated episodes, with the rows that they belong to.
     let (mut cut_rows, mut cut_observations) = (Vec::new(), Vec::new());
     for t in 0..steps {
-        rollout.observations.extend_from_slice(pool.observations());
+        rollout.experience.observations.extend_from_slice(pool.observations());
         network.policy_mean(pool.observations(), &mut mean);
-        let actions = &mut rollout.actions[t * n * dim..(t + 1) * n * dim];
+        let actions = &mut rollout.experience.actions[t * n * dim..(t + 1) * n * dim];
         let log_densities = &mut rollout.log_densities[t * n..(t + 1) * n];
         sample(&mean, &log_std, noise, first_step + t as u64, actions, log_densities);
         pool.step(Actions::Continuous(actions), &mut rollout.episodes)
@@ -79,7 +88,7 @@ pub fn collect(
             }
         }
     }
-    network.value(&rollout.observations, &mut rollout.values);
+    network.value(&rollout.experience.observations, &mut rollout.values);
     let tail = rows - n;
     rollout.next_values[..tail].copy_from_slice(&rollout.values[n..]);
     network.value(pool.observations(), &mut rollout.next_values[tail..]);

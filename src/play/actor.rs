@@ -1,28 +1,21 @@
 //! Who acts in worlds that are shown: chance, or a trained policy.
 
-use crate::learn::actor_critic::{ActorCritic, Weights, sample};
-use gslab_envs::{ActionSpace, Spec, batch::Actions, rng::Stream};
+pub use crate::learn::agent::Chosen;
+use crate::{
+    device::Device,
+    learn::{
+        actor_critic::Weights,
+        agent::{Acting, Agent, Policy},
+        impala,
+        pixels::Pixels,
+        vectors::GaussianAgent,
+    },
+    pool::Pool,
+};
+use gslab_envs::{ActionSpace, Spec, rng::Stream};
 
 /// Steps for which a random action is held: long enough to get somewhere.
 const HELD: u64 = 6;
-
-/// Actions of a number of worlds, of either kind.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Chosen {
-    /// Row-major `[worlds, dim]`.
-    Continuous(Vec<f32>),
-    /// `[worlds]`.
-    Discrete(Vec<u32>),
-}
-
-impl Chosen {
-    pub fn actions(&self) -> Actions<'_> {
-        match self {
-            Self::Continuous(actions) => Actions::Continuous(actions),
-            Self::Discrete(actions) => Actions::Discrete(actions),
-        }
-    }
-}
 
 /// A policy was made for other observations or actions than an environment has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,12 +32,22 @@ pub struct OtherPolicy {
     action: String,
 }
 
+impl OtherPolicy {
+    fn new(found: (usize, usize), observation: usize, spec: &Spec) -> Self {
+        let action = match spec.action {
+            ActionSpace::Continuous { dim } => dim.to_string(),
+            ActionSpace::Discrete { n } => format!("one of {n} choices"),
+        };
+        Self { found, observation, action }
+    }
+}
+
 /// Chooses actions.
 pub enum Actor {
     /// Uniformly random actions, held for a while.
     Random(Stream),
     /// Samples of a policy, as in training.
-    Policy { network: Box<dyn ActorCritic>, noise: Stream },
+    Policy { policy: Box<dyn Policy + Send>, noise: Stream },
 }
 
 impl Actor {
@@ -52,36 +55,49 @@ impl Actor {
         Self::Random(Stream::new(seed, "shown actions"))
     }
 
-    /// A policy in an environment with these facts. `network` makes one of the weights.
+    /// A policy on vectors in an environment with these facts.
     ///
     /// # Errors
     /// The policy is of another form than the environment needs.
-    pub fn policy(
-        weights: Weights,
-        spec: &Spec,
-        seed: u64,
-        network: impl FnOnce(Weights) -> Box<dyn ActorCritic>,
-    ) -> Result<Self, OtherPolicy> {
+    pub fn gaussian(weights: Weights, spec: &Spec, seed: u64) -> Result<Self, OtherPolicy> {
         let widths = &weights.policy_shape.0;
         let found = (widths[0], widths[widths.len() - 1]);
         match spec.action {
             ActionSpace::Continuous { dim } if found == (spec.observation, dim) => {}
-            action => {
-                let action = match action {
-                    ActionSpace::Continuous { dim } => dim.to_string(),
-                    ActionSpace::Discrete { n } => format!("one of {n} choices"),
-                };
-                return Err(OtherPolicy { found, observation: spec.observation, action });
-            }
+            _ => return Err(OtherPolicy::new(found, spec.observation, spec)),
         }
-        Ok(Self::Policy { network: network(weights), noise: Stream::new(seed, "shown noise") })
+        // A step of few worlds at a time is soonest done here.
+        let policy: GaussianAgent = Device::Cpu.actor_critic(weights);
+        Ok(Self::of(policy, seed))
     }
 
-    /// Actions on observations `[worlds, observation]` for step number `t`, counted from 0. With
-    /// the seed, `t` decides what is random.
-    pub fn act(&mut self, spec: &Spec, observations: &[f32], t: u64) -> Chosen {
-        let worlds = observations.len() / spec.observation;
-        match (self, spec.action) {
+    /// A policy on frames, in our own pictures, in an environment by name with these facts.
+    ///
+    /// # Errors
+    /// The policy is of another form than the environment needs.
+    pub fn pixels(
+        weights: impala::cpu::Weights,
+        environment: &str,
+        spec: &Spec,
+        seed: u64,
+    ) -> Result<Self, OtherPolicy> {
+        let found = weights.architecture.actions();
+        match spec.action {
+            ActionSpace::Discrete { n } if n as usize == found => {}
+            _ => return Err(OtherPolicy::new((impala::FRAME, found), impala::FRAME, spec)),
+        }
+        Ok(Self::of(Pixels::new(&Device::Cpu, environment, weights), seed))
+    }
+
+    fn of(policy: impl Policy + Send + 'static, seed: u64) -> Self {
+        Self::Policy { policy: Box::new(policy), noise: Stream::new(seed, "shown noise") }
+    }
+
+    /// Actions in the worlds of a pool for step number `t`, counted from 0. With the seed, `t`
+    /// decides what is random.
+    pub fn act(&mut self, pool: &Pool, t: u64) -> Chosen {
+        let worlds = pool.len();
+        match (self, pool.spec().action) {
             (Self::Random(stream), ActionSpace::Discrete { n }) => {
                 Chosen::Discrete((0..worlds).map(|i| stream.below(i as u32, t / HELD, n)).collect())
             }
@@ -92,17 +108,7 @@ impl Actor {
                 };
                 Chosen::Continuous((0..worlds * dim).map(action).collect())
             }
-            (Self::Policy { network, noise }, ActionSpace::Continuous { dim }) => {
-                let mut mean = vec![0.0; worlds * dim];
-                let (mut actions, mut log_densities) = (mean.clone(), vec![0.0; worlds]);
-                network.policy_mean(observations, &mut mean);
-                let log_std = network.log_std();
-                sample(&mean, &log_std, *noise, t, &mut actions, &mut log_densities);
-                Chosen::Continuous(actions)
-            }
-            (Self::Policy { .. }, ActionSpace::Discrete { .. }) => {
-                unreachable!("checked when the actor was made")
-            }
+            (Self::Policy { policy, noise }, _) => policy.act(pool, Acting::Sampled, *noise, t),
         }
     }
 }

@@ -146,9 +146,7 @@ impl Session {
         let spec = self.world.spec();
         let held = self.keyboard.look(now);
         let chosen = match &mut self.policy {
-            Some(policy) if self.watching => {
-                policy.act(spec, self.world.observations(), self.steps)
-            }
+            Some(policy) if self.watching => policy.act(&self.world, self.steps),
             _ => action(spec.action, &held),
         };
         let mut ended = Vec::new();

@@ -2,7 +2,7 @@
 
 use crate::{
     gsl::config::{Config as GslConfig, EvaluationConfig},
-    learn::{actor_critic::Architecture, bc, dapg, ppo},
+    learn::{actor_critic::Architecture, bc, dapg, impala, ppo},
 };
 use gslab_envs::{
     ActionSpace,
@@ -33,6 +33,8 @@ pub struct Config {
     /// Options of the environment.
     pub env: toml::Table,
     pub ppo: ppo::Config,
+    /// The network of environments that are seen in pixels.
+    pub impala: impala::Config,
     pub gsl: GslConfig,
     pub dapg: dapg::Config,
     pub bc: bc::Config,
@@ -115,17 +117,24 @@ pub fn preset(name: &str) -> Result<&'static Preset, ConfigError> {
 impl Config {
     /// Every setting at its default, for an environment.
     fn defaults(environment: &registry::Entry) -> toml::Table {
-        let config = Self {
+        let mut config = Self {
             environment: environment.name.into(),
             total_samples: 5_000_000,
             checkpoint_every: 10,
             env: environment.default_options(),
             ppo: ppo::Config::default(),
+            impala: impala::Config::default(),
             gsl: GslConfig::default(),
             dapg: dapg::Config::default(),
             bc: bc::Config::default(),
             evaluation: EvaluationConfig::default(),
         };
+        let space = config.family().map(|family| family.spec().action);
+        if matches!(space, Ok(ActionSpace::Discrete { .. })) {
+            config.total_samples = 100_000_000;
+            config.ppo = ppo::Config::procgen();
+            config.evaluation.episodes = 10;
+        }
         config.to_table()
     }
 
@@ -218,13 +227,14 @@ impl Config {
     }
 
     /// Form of the networks for an environment with continuous actions.
+    ///
+    /// # Errors
+    /// The environment has others.
     pub fn architecture(&self, family: &dyn Family) -> Result<Architecture, ConfigError> {
         let ActionSpace::Continuous { dim } = family.spec().action else {
-            return Err(ConfigError::Range {
-                key: "environment".into(),
-                value: self.environment.clone(),
-                allowed: "an environment with continuous actions".into(),
-            });
+            let allowed = "an environment with continuous actions: Generalist-Specialist Learning \
+                and behaviour cloning do not take others yet, `gslab train` does";
+            return Err(range("environment", &self.environment, allowed));
         };
         Ok(Architecture {
             observation: family.spec().observation,
@@ -235,6 +245,18 @@ impl Config {
         })
     }
 
+    /// Form of the network for an environment that is seen in pixels, with so many actions.
+    ///
+    /// # Errors
+    /// There is no such network.
+    pub fn pixel_architecture(&self, actions: u32) -> Result<impala::Architecture, ConfigError> {
+        let impala::Config { channels, hidden, .. } = &self.impala;
+        impala::Architecture::new(channels.clone(), *hidden, actions as usize, 1).map_err(|error| {
+            let value = format!("channels = {channels:?}, hidden = {hidden}");
+            range("impala", value, format!("a network that there can be, not {error}"))
+        })
+    }
+
     /// Iterations that `samples` samples take, at least one.
     pub fn iterations(&self, samples: u64) -> u64 {
         samples.div_ceil(self.ppo.samples as u64).max(1)
@@ -242,9 +264,11 @@ impl Config {
 
     fn validate(&self) -> Result<(), ConfigError> {
         let family = self.family()?;
-        self.architecture(&*family)?;
-        let variations = u64::from(family.spec().variations);
-        let Self { ppo, gsl, dapg, bc, evaluation, .. } = self;
+        match family.spec().action {
+            ActionSpace::Continuous { .. } => self.validate_gsl(family.spec().variations)?,
+            ActionSpace::Discrete { n } => self.pixel_architecture(n).map(drop)?,
+        }
+        let Self { ppo, dapg, bc, evaluation, .. } = self;
 
         at_least("total_samples", self.total_samples, 1)?;
         at_least("checkpoint_every", self.checkpoint_every, 1)?;
@@ -255,6 +279,8 @@ impl Config {
         above("ppo.clip_range", ppo.clip_range, 0.0, 1.0)?;
         within("ppo.entropy_coefficient", ppo.entropy_coefficient, 0.0, 10.0)?;
         above("ppo.value_coefficient", ppo.value_coefficient, 0.0, 100.0)?;
+        within("ppo.value_clip", ppo.value_clip, 0.0, 1e6)?;
+        within("ppo.reward_gamma", ppo.reward_gamma, 0.0, 1.0)?;
         above("ppo.max_grad_norm", ppo.max_grad_norm, 0.0, f32::INFINITY)?;
         at_least("ppo.epochs", ppo.epochs, 1)?;
         within("ppo.environments", ppo.environments, 1, 1_000_000)?;
@@ -275,8 +301,23 @@ impl Config {
         within("ppo.max_std", ppo.max_std, ppo.min_std, 100.0)?;
         within("ppo.initial_std", ppo.initial_std, ppo.min_std, ppo.max_std)?;
 
+        within("dapg.weight", dapg.weight, 0.0, 1e6)?;
+        at_least("dapg.minibatch", dapg.minibatch, 1)?;
+        within("dapg.entropy_coefficient", dapg.entropy_coefficient, 0.0, 10.0)?;
+        within("dapg.anneal_from", dapg.anneal_from, 0.0, 1.0)?;
+        above("bc.learning_rate", bc.learning_rate, 0.0, 1.0)?;
+        at_least("bc.minibatch", bc.minibatch, 1)?;
+        at_least("bc.max_epochs", bc.max_epochs, 1)?;
+        at_least("bc.patience", bc.patience, 1)?;
+        within("bc.hold_out", bc.hold_out, 0.01, 0.9)?;
+        within("evaluation.episodes", evaluation.episodes, 1, 1_000_000)?;
+        at_least("evaluation.every", evaluation.every, 1)
+    }
+
+    fn validate_gsl(&self, variations: u32) -> Result<(), ConfigError> {
+        let gsl = &self.gsl;
         at_least("gsl.specialists", gsl.specialists, 1)?;
-        if gsl.low_variations == 0 || gsl.low_variations as u64 > variations {
+        if gsl.low_variations == 0 || gsl.low_variations as u64 > u64::from(variations) {
             let allowed = format!("from 1 to the {variations} variations of {}", self.environment);
             return Err(range("gsl.low_variations", gsl.low_variations, allowed));
         }
@@ -303,18 +344,7 @@ impl Config {
         if gsl.demonstration_threshold.is_nan() {
             return Err(range("gsl.demonstration_threshold", "nan", "a number, or -inf for none"));
         }
-
-        within("dapg.weight", dapg.weight, 0.0, 1e6)?;
-        at_least("dapg.minibatch", dapg.minibatch, 1)?;
-        within("dapg.entropy_coefficient", dapg.entropy_coefficient, 0.0, 10.0)?;
-        within("dapg.anneal_from", dapg.anneal_from, 0.0, 1.0)?;
-        above("bc.learning_rate", bc.learning_rate, 0.0, 1.0)?;
-        at_least("bc.minibatch", bc.minibatch, 1)?;
-        at_least("bc.max_epochs", bc.max_epochs, 1)?;
-        at_least("bc.patience", bc.patience, 1)?;
-        within("bc.hold_out", bc.hold_out, 0.01, 0.9)?;
-        within("evaluation.episodes", evaluation.episodes, 1, 1_000_000)?;
-        at_least("evaluation.every", evaluation.every, 1)
+        Ok(())
     }
 }
 

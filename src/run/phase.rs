@@ -16,9 +16,11 @@ use crate::{
     gsl::{config::PlateauScore, evaluate::evaluate},
     learn::{
         actor_critic::{ActorCritic, Weights},
-        dapg::{Demonstrations, Guide},
+        agent::{Agent, Parameters, Shown},
         ppo,
-        rollout::{Rollout, collect},
+        reward_scale::RewardScale,
+        rollout::Rollout,
+        vectors::GaussianAgent,
     },
     pool::Pool,
 };
@@ -78,7 +80,7 @@ impl Anneal {
 }
 
 /// What one phase is.
-pub struct Phase<'a> {
+pub struct Phase<'a, A: Agent = GaussianAgent> {
     /// Shown to people.
     pub name: String,
     pub dir: PathBuf,
@@ -86,9 +88,9 @@ pub struct Phase<'a> {
     /// What it trains on; at least one.
     pub variations: Vec<u32>,
     /// What it starts from.
-    pub weights: Weights,
+    pub weights: A::Weights,
     /// Makes it phase II: PPO with these as an auxiliary term.
-    pub demonstrations: Option<&'a Demonstrations>,
+    pub demonstrations: Option<&'a A::Demonstrations>,
     /// Whether the policy's standard deviation is scheduled; if not it is learned.
     pub anneal: Option<Anneal>,
     /// Whether to measure the policy now and then and keep the best (the specialists).
@@ -97,29 +99,31 @@ pub struct Phase<'a> {
 
 /// The best weights of a phase so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Best {
+pub struct Best<W = Weights> {
     pub iteration: u64,
     /// Mean return of an evaluation.
     pub mean_return: f64,
-    pub weights: Weights,
+    pub weights: W,
 }
 
 /// Everything a phase goes on from.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Checkpoint {
+pub struct Checkpoint<W = Weights> {
     /// Iterations done.
     pub iterations: u64,
-    pub weights: Weights,
-    pub best: Option<Best>,
+    pub weights: W,
+    pub best: Option<Best<W>>,
     /// The score that H looks at, of every iteration.
     pub curve: Vec<f64>,
     environments: Vec<Vec<u8>>,
+    /// Of runs whose rewards are scaled.
+    reward_scale: Option<RewardScale>,
     metrics: Offsets,
 }
 
-impl Checkpoint {
+impl<W> Checkpoint<W> {
     /// The best weights if they were looked for, else the last.
-    pub fn best_weights(&self) -> &Weights {
+    pub fn best_weights(&self) -> &W {
         self.best.as_ref().map_or(&self.weights, |best| &best.weights)
     }
 }
@@ -133,22 +137,22 @@ pub enum Flow {
 }
 
 /// Told after every iteration of its weights and the curve so far.
-pub type Observer<'o> = &'o mut dyn FnMut(&dyn ActorCritic, &[f64]) -> Result<Flow>;
+pub type Observer<'o, A = GaussianAgent> = &'o mut dyn FnMut(&A, &[f64]) -> Result<Flow>;
 
 /// A phase's checkpoint, in its directory.
 pub const CHECKPOINT: &str = "checkpoint.bin";
 /// A seed's final weights, in the seed's directory.
 pub const FINAL: &str = "final.bin";
 
-impl Phase<'_> {
+impl<A: Agent> Phase<'_, A> {
     /// Runs the phase until it has done `iterations` iterations or the observer stops it. On
     /// return a checkpoint of just this state is on disk.
     pub fn run(
         &self,
         context: &Context<'_>,
         iterations: u64,
-        observer: Observer<'_>,
-    ) -> Result<Checkpoint> {
+        observer: Observer<'_, A>,
+    ) -> Result<Checkpoint<A::Weights>> {
         let path = self.dir.join(CHECKPOINT);
         let columns = self.columns();
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
@@ -161,7 +165,7 @@ impl Phase<'_> {
         .map_err(|e| Error::Usage(format!("{}: {e}", self.name)))?;
         let mut pool = Pool::new(context.family, &levels, config.environments);
         let (mut state, mut metrics) = if path.exists() {
-            let state: Checkpoint = load(&path)?;
+            let state: Checkpoint<A::Weights> = load(&path)?;
             self.check_network(&path, &state.weights)?;
             pool.restore(&state.environments)
                 .map_err(|error| Error::OtherEnvironments { path: path.clone(), error })?;
@@ -176,17 +180,21 @@ impl Phase<'_> {
                 best: None,
                 curve: Vec::new(),
                 environments: pool.snapshot(),
+                reward_scale: (config.reward_gamma > 0.0)
+                    .then(|| RewardScale::new(config.environments, config.reward_gamma)),
                 metrics: metrics.synced_offsets()?,
             };
             store(&path, &state)?;
             (state, metrics)
         };
 
-        let mut network = context.network(state.weights.clone());
+        let environment = &context.config.environment;
+        let mut agent = A::new(context.device, environment, state.weights.clone());
         let noise = Stream::new(self.seed, "noise");
         let shuffle = Stream::new(self.seed, "shuffle");
-        let mut guide = self.demonstrations.map(|demonstrations| {
-            Guide::new(demonstrations, &context.config.dapg, Stream::new(self.seed, "guide"))
+        let shown = self.demonstrations.map(|demonstrations| {
+            let (config, shuffle) = (&context.config.dapg, Stream::new(self.seed, "guide"));
+            Shown { demonstrations, config, shuffle }
         });
         let samples = config.samples as u64;
         let steps = config.samples / config.environments;
@@ -196,17 +204,17 @@ impl Phase<'_> {
         // The state of a resumed phase was already seen by the observer, but the observer of a
         // resumed process was not.
         let mut flow =
-            if state.iterations > 0 { observer(&*network, &state.curve)? } else { Flow::Continue };
+            if state.iterations > 0 { observer(&agent, &state.curve)? } else { Flow::Continue };
         while flow == Flow::Continue && state.iterations < iterations {
             if let Some(anneal) = self.anneal {
-                network.fix_std(anneal.std(state.iterations, iterations));
+                agent.fix_std(anneal.std(state.iterations, iterations));
             }
             if self.demonstrations.is_some() {
                 let factor = context.config.dapg.learning_rate_factor(state.iterations, iterations);
                 config.learning_rate = factor * context.config.ppo.learning_rate;
             }
-            let rollout =
-                collect(&mut pool, &mut *network, steps, noise, state.iterations * steps as u64);
+            let mut rollout =
+                agent.collect(&mut pool, steps, noise, state.iterations * steps as u64);
             let iteration = state.iterations;
             let not_finite = |what| Error::NotFinite {
                 phase: self.name.clone(),
@@ -217,19 +225,16 @@ impl Phase<'_> {
             if !rollout.rewards.iter().all(|r| r.is_finite()) {
                 return Err(not_finite("a reward"));
             }
-            let report = ppo::update(
-                &mut *network,
-                &rollout,
-                &config,
-                shuffle,
-                state.iterations,
-                guide.as_mut().map(|g| g as &mut dyn ppo::Auxiliary),
-            );
+            let mean_reward = mean(rollout.rewards.iter().map(|&r| f64::from(r)));
+            if let Some(scale) = &mut state.reward_scale {
+                scale.apply(&mut rollout.rewards, &rollout.ends);
+            }
+            let report = agent.update(&rollout, &config, shuffle, state.iterations, shown.as_ref());
             if !(report.policy_loss + report.value_loss + report.auxiliary[0]).is_finite() {
                 return Err(not_finite("the loss"));
             }
-            let row = self.row(&rollout, &report, &network.log_std());
-            let (mean_reward, success) = (row[0], row[2]);
+            let row = self.row(mean_reward, &rollout, &report, &agent.measures());
+            let success = row[2];
             state.curve.push(match context.config.gsl.score {
                 PlateauScore::MeanReward => mean_reward,
                 PlateauScore::Success => success,
@@ -242,13 +247,13 @@ impl Phase<'_> {
             );
 
             if self.keep_best && state.iterations % context.config.evaluation.every == 0 {
-                self.measure(context, &mut *network, &mut state);
+                self.measure(context, &mut agent, &mut state);
             }
-            flow = observer(&*network, &state.curve)?;
+            flow = observer(&agent, &state.curve)?;
             let stop = interrupt::requested();
             let done = flow == Flow::Stop || state.iterations == iterations;
             if stop || done || state.iterations % context.config.checkpoint_every == 0 {
-                let weights = network.weights();
+                let weights = agent.weights();
                 if !weights.is_finite() {
                     return Err(not_finite("a weight"));
                 }
@@ -270,17 +275,12 @@ impl Phase<'_> {
         Ok(state)
     }
 
-    fn measure(
-        &self,
-        context: &Context<'_>,
-        network: &mut dyn ActorCritic,
-        state: &mut Checkpoint,
-    ) {
+    fn measure(&self, context: &Context<'_>, agent: &mut A, state: &mut Checkpoint<A::Weights>) {
         let settings = &context.config.evaluation;
         let seed = derive_seed(self.seed, "best checkpoint");
         let evaluation = evaluate(
             context.family,
-            network,
+            agent,
             &self.variations,
             settings.episodes,
             settings.acting,
@@ -288,7 +288,7 @@ impl Phase<'_> {
         );
         let mean_return = evaluation.mean_return();
         if state.best.as_ref().is_none_or(|best| mean_return > best.mean_return) {
-            let weights = network.weights();
+            let weights = agent.weights();
             state.best = Some(Best { iteration: state.iterations, mean_return, weights });
         }
     }
@@ -304,15 +304,11 @@ impl Phase<'_> {
         ppo
     }
 
-    fn check_network(&self, path: &Path, found: &Weights) -> Result<()> {
-        let shapes = |w: &Weights| (w.policy_shape.clone(), w.value_shape.clone());
-        if shapes(found) == shapes(&self.weights) {
+    fn check_network(&self, path: &Path, found: &A::Weights) -> Result<()> {
+        let (found, expected) = (found.form(), self.weights.form());
+        if found == expected {
             return Ok(());
         }
-        let describe = |w: &Weights| {
-            format!("networks with layers {:?} and {:?}", w.policy_shape.0, w.value_shape.0)
-        };
-        let (found, expected) = (describe(found), describe(&self.weights));
         Err(Error::OtherNetwork { path: path.into(), found, expected })
     }
 
@@ -335,8 +331,7 @@ impl Phase<'_> {
         ]
         .map(String::from)
         .into();
-        let actions = self.weights.log_std().len();
-        columns.extend((0..actions).map(|d| format!("std_{d}")));
+        columns.extend(self.weights.measured());
         columns.extend(self.listed().map(|v| format!("success_{v}")));
         columns
     }
@@ -350,17 +345,20 @@ impl Phase<'_> {
     }
 
     /// One row of metrics; NaN where an iteration had no episode to average.
-    fn row(&self, rollout: &Rollout, report: &ppo::Report, log_std: &[f32]) -> Vec<f64> {
-        let mean = |values: &mut dyn Iterator<Item = f64>| {
-            let (sum, n) = values.fold((0.0, 0.0), |(sum, n), x| (sum + x, n + 1.0));
-            sum / n
-        };
+    fn row(
+        &self,
+        mean_reward: f64,
+        rollout: &Rollout<A::Experience>,
+        report: &ppo::Report,
+        measures: &[f64],
+    ) -> Vec<f64> {
         let flag = |b: bool| f64::from(u8::from(b));
+        let episodes = &rollout.episodes;
         let mut row = vec![
-            mean(&mut rollout.rewards.iter().map(|&r| f64::from(r))),
-            mean(&mut rollout.episodes.iter().map(|e| f64::from(e.total_reward))),
-            mean(&mut rollout.episodes.iter().map(|e| flag(e.solved))),
-            rollout.episodes.len() as f64,
+            mean_reward,
+            mean(episodes.iter().map(|e| f64::from(e.total_reward))),
+            mean(episodes.iter().map(|e| flag(e.solved))),
+            episodes.len() as f64,
             report.policy_loss,
             report.value_loss,
             report.entropy,
@@ -371,13 +369,19 @@ impl Phase<'_> {
             report.auxiliary[0],
             report.auxiliary[1],
         ];
-        row.extend(log_std.iter().map(|s| f64::from(s.exp())));
+        row.extend(measures);
         row.extend(self.listed().map(|variation| {
-            let mine = rollout.episodes.iter().filter(|e| e.level.variation == variation);
-            mean(&mut mine.map(|e| flag(e.solved)))
+            let mine = episodes.iter().filter(|e| e.level.variation == variation);
+            mean(mine.map(|e| flag(e.solved)))
         }));
         row
     }
+}
+
+/// NaN of nothing.
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, n) = values.fold((0.0, 0.0), |(sum, n), x| (sum + x, n + 1.0));
+    sum / n
 }
 
 #[cfg(test)]

@@ -287,17 +287,17 @@ fn gradient_cosine(
             let (mut advantages, _) = gae::advantages(&steps, discount);
             gae::standardise(&mut advantages);
             let rows: Vec<u32> = (0..rollout.rows() as u32)
-                .filter(|&r| junction(&rollout.observations[r as usize * OBSERVATION..]))
+                .filter(|&r| junction(&rollout.experience.observations[r as usize * OBSERVATION..]))
                 .collect();
             let of = rollout.rows();
             let loss = ClippedSurrogate {
-                actions: gather(&rollout.actions, &rows, of),
+                actions: gather(&rollout.experience.actions, &rows, of),
                 old_log_densities: gather(&rollout.log_densities, &rows, of),
                 advantages: gather(&advantages, &rows, of),
                 clip_range: config.clip_range,
                 entropy_coefficient: 0.0,
             };
-            policy_gradient(weights, &gather(&rollout.observations, &rows, of), &loss)
+            policy_gradient(weights, &gather(&rollout.experience.observations, &rows, of), &loss)
         })
         .collect();
     let dot = |a: &[f32], b: &[f32]| {

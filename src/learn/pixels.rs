@@ -1,0 +1,223 @@
+//! The agent that sees frames and makes choices: an IMPALA network of logits and a value.
+
+use super::{
+    agent::{Acting, Agent, Chosen, Parameters, Policy, Shown},
+    categorical::{Categorical, sample},
+    dapg::categorical::{Demonstrations, Guide},
+    impala::{
+        FRAME, Frames, SIZE,
+        cpu::{CpuImpala, Weights},
+    },
+    ppo::{self, categorical::Choices},
+    rollout::Rollout,
+};
+use crate::{
+    device::Device,
+    pool::Pool,
+    render::{
+        frame::{Frame, Painter},
+        pictures::Pictures,
+    },
+};
+use gslab_envs::{End, batch::Actions, rng::Stream};
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// Environments whose frames one thread draws at a time, each such group with a painter.
+const GROUP: usize = 16;
+
+/// An agent on the CPU.
+pub struct Pixels {
+    network: CpuImpala,
+    eyes: Eyes,
+    /// Outputs of the network on the last frames, `[environments, actions + 1]`.
+    outputs: Vec<f32>,
+}
+
+/// Draws what the environments of a pool look like.
+struct Eyes {
+    pictures: Arc<Pictures>,
+    painters: Vec<Painter>,
+    frames: Vec<Frame>,
+}
+
+impl Eyes {
+    fn new(environment: &str) -> Self {
+        let pictures = Arc::new(Pictures::built_in(environment, SIZE as u32));
+        Self { pictures, painters: Vec::new(), frames: Vec::new() }
+    }
+
+    /// Writes a frame of every environment, `[environments, 64, 64, 3]`.
+    fn look(&mut self, pool: &Pool, pixels: &mut [u8]) {
+        let n = pool.len();
+        self.frames.resize_with(n, Frame::default);
+        let pictures = &self.pictures;
+        self.painters
+            .resize_with(n.div_ceil(GROUP), || Painter::new(pictures.clone(), SIZE as u32));
+        let groups = self
+            .painters
+            .par_iter_mut()
+            .zip(self.frames.par_chunks_mut(GROUP))
+            .zip(pixels.par_chunks_mut(GROUP * FRAME));
+        groups.enumerate().for_each(|(group, ((painter, frames), pixels))| {
+            for (i, (frame, out)) in
+                frames.iter_mut().zip(pixels.chunks_exact_mut(FRAME)).enumerate()
+            {
+                let world = group * GROUP + i;
+                frame.draw(painter, |list| pool.draw(world, SIZE as u32, list), out);
+            }
+        });
+    }
+}
+
+impl Pixels {
+    fn actions(&self) -> usize {
+        self.network.weights().architecture.actions()
+    }
+
+    /// Draws actions from the last outputs; see [`sample`].
+    fn sample(&self, noise: Stream, index: u64, drawn: (&mut [u32], &mut [f32])) {
+        let actions = self.actions();
+        sample(&self.outputs, actions + 1, actions, noise, index, drawn);
+    }
+
+    /// The network's outputs on frames of all environments, kept in `outputs`.
+    fn evaluate(&mut self, pixels: &[u8]) {
+        self.outputs.resize(pixels.len() / FRAME * (self.actions() + 1), 0.0);
+        self.network.evaluate(Frames::all(pixels), &mut self.outputs);
+    }
+
+    fn values(&self) -> impl Iterator<Item = f32> {
+        self.outputs.chunks_exact(self.actions() + 1).map(|row| row[row.len() - 1])
+    }
+}
+
+impl Policy for Pixels {
+    fn act(&mut self, pool: &Pool, acting: Acting, noise: Stream, index: u64) -> Chosen {
+        let mut pixels = vec![0; pool.len() * FRAME];
+        self.eyes.look(pool, &mut pixels);
+        self.evaluate(&pixels);
+        let mut drawn = vec![0; pool.len()];
+        match acting {
+            Acting::Sampled => {
+                let mut log_probabilities = vec![0.0; pool.len()];
+                self.sample(noise, index, (&mut drawn, &mut log_probabilities));
+            }
+            Acting::Mean => {
+                let actions = self.actions();
+                let rows = self.outputs.chunks_exact(actions + 1);
+                for (action, row) in drawn.iter_mut().zip(rows) {
+                    *action = Categorical::new(&row[..actions]).likeliest();
+                }
+            }
+        }
+        Chosen::Discrete(drawn)
+    }
+}
+
+impl Parameters for Weights {
+    fn form(&self) -> String {
+        let a = &self.architecture;
+        format!(
+            "an IMPALA network with stacks of {:?}, {} hidden units, {} actions and {} values",
+            a.channels(),
+            a.head().0[1],
+            a.actions(),
+            a.values()
+        )
+    }
+
+    fn is_finite(&self) -> bool {
+        self.parameters.iter().all(|x| x.is_finite())
+    }
+
+    fn measured(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+impl Agent for Pixels {
+    type Weights = Weights;
+    type Experience = Choices;
+    type Demonstrations = Demonstrations;
+
+    fn new(_device: &Device, environment: &str, weights: Weights) -> Self {
+        let (network, eyes) = (CpuImpala::new(weights), Eyes::new(environment));
+        Self { network, eyes, outputs: Vec::new() }
+    }
+
+    /// An episode cut by the time limit counts as ended, as it does in the original, which tells
+    /// no difference.
+    fn collect(
+        &mut self,
+        pool: &mut Pool,
+        steps: usize,
+        noise: Stream,
+        first_step: u64,
+    ) -> Rollout<Choices> {
+        let (n, rows) = (pool.len(), steps * pool.len());
+        let mut rollout = Rollout {
+            n,
+            experience: Choices { pixels: vec![0; rows * FRAME], actions: vec![0; rows] },
+            log_densities: vec![0.0; rows],
+            rewards: Vec::with_capacity(rows),
+            ends: Vec::with_capacity(rows),
+            values: Vec::with_capacity(rows),
+            next_values: Vec::new(),
+            episodes: Vec::new(),
+        };
+        let Choices { pixels, actions } = &mut rollout.experience;
+        let now = pixels.chunks_exact_mut(n * FRAME).zip(actions.chunks_exact_mut(n));
+        let now = now.zip(rollout.log_densities.chunks_exact_mut(n));
+        for (t, ((pixels, actions), log_probabilities)) in now.enumerate() {
+            self.eyes.look(pool, pixels);
+            self.evaluate(pixels);
+            rollout.values.extend(self.values());
+            self.sample(noise, first_step + t as u64, (actions, log_probabilities));
+            pool.step(Actions::Discrete(actions), &mut rollout.episodes)
+                .expect("the policy has the shape of the actions");
+            rollout.rewards.extend_from_slice(pool.rewards());
+            let ended = |end: &End| if *end == End::Running { *end } else { End::Terminated };
+            rollout.ends.extend(pool.ends().iter().map(ended));
+        }
+        let mut pixels = vec![0; n * FRAME];
+        self.eyes.look(pool, &mut pixels);
+        self.evaluate(&pixels);
+        rollout.next_values.extend_from_slice(&rollout.values[n..]);
+        rollout.next_values.extend(self.values());
+        rollout
+    }
+
+    fn update(
+        &mut self,
+        rollout: &Rollout<Choices>,
+        config: &ppo::Config,
+        shuffle: Stream,
+        iteration: u64,
+        shown: Option<&Shown<'_, Demonstrations>>,
+    ) -> ppo::Report {
+        let guide = shown.map(|shown| Guide {
+            demonstrations: shown.demonstrations,
+            config: shown.config,
+            shuffle: shown.shuffle,
+        });
+        ppo::categorical::update(
+            &mut self.network,
+            rollout,
+            config,
+            shuffle,
+            iteration,
+            guide.as_ref(),
+        )
+    }
+
+    fn weights(&self) -> Weights {
+        self.network.weights().clone()
+    }
+
+    fn measures(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    fn fix_std(&mut self, _std: f32) {}
+}

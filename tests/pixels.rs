@@ -1,0 +1,145 @@
+//! PPO on frames: it learns, and the settings and the seed decide every byte of it.
+
+mod common;
+
+use common::{Place, assert_same};
+use gslab::{
+    device::Device,
+    gsl::evaluate::{Acting, evaluate},
+    learn::{
+        agent::Agent,
+        impala::{Architecture, cpu::Weights, initial::Initialisation},
+        pixels::Pixels,
+        ppo::Config,
+        reward_scale::RewardScale,
+    },
+    pool::Pool,
+};
+use gslab_envs::{
+    levels::{LevelSet, Order},
+    registry,
+    rng::Stream,
+};
+use std::fs;
+
+const GAME: &str = "procgen:bigfish";
+/// One easy level: eat the smaller fish.
+const LEVEL: &str = "mode = \"easy\"\nnum_levels = 1\nstart_level = 3";
+
+/// Trains a small network for some 29,000 frames; mean returns before and after.
+fn returns(seed: u64) -> (f64, f64) {
+    let entry = registry::find(GAME).expect("the game is registered");
+    let family = entry.build(&LEVEL.parse().expect("valid TOML")).expect("valid options");
+    let architecture = Architecture::new(vec![8, 8, 8], 64, 15, 1).expect("a network");
+    let weights = Weights::new(architecture, Initialisation::TrainProcgen, seed);
+    let config = Config {
+        learning_rate: 1e-3,
+        gamma: 0.99,
+        samples: 1024,
+        minibatch: 256,
+        environments: 32,
+        ..Config::procgen()
+    };
+    let mut agent = Pixels::new(&Device::Cpu, GAME, weights);
+    let measure =
+        |agent: &mut Pixels| evaluate(&*family, agent, &[0], 50, Acting::Sampled, 99).mean_return();
+    let before = measure(&mut agent);
+    let levels = LevelSet::new(vec![0], Order::Uniform, seed).expect("a level");
+    let mut pool = Pool::new(&*family, &levels, config.environments);
+    let mut scale = RewardScale::new(config.environments, config.reward_gamma);
+    let (noise, shuffle) = (Stream::new(seed, "noise"), Stream::new(seed, "shuffle"));
+    let steps = config.samples / config.environments;
+    for iteration in 0..28 {
+        let mut rollout = agent.collect(&mut pool, steps, noise, iteration * steps as u64);
+        scale.apply(&mut rollout.rewards, &rollout.ends);
+        agent.update(&rollout, &config, shuffle, iteration, None);
+    }
+    (before, measure(&mut agent))
+}
+
+#[test]
+fn ppo_on_frames_becomes_clearly_better_than_chance_with_three_seeds() {
+    for seed in 0..3 {
+        let (before, after) = returns(seed);
+        println!("seed {seed}: from {before} to {after}");
+        assert!(after > 1.4 * before, "seed {seed}: from {before} to {after}");
+    }
+}
+
+const TINY: &str = "--set env.mode=easy --set env.num_levels=2 --set env.start_level=3 \
+    --set total_samples=512 --set ppo.samples=128 --set ppo.minibatch=64 \
+    --set ppo.environments=4 --set ppo.epochs=1 --set impala.channels=[4,4] \
+    --set impala.hidden=16 --set evaluation.episodes=1 --set checkpoint_every=1";
+
+fn train(out: &str, extra: &str) -> String {
+    format!("train {GAME} --out {out} {TINY} {extra}")
+}
+
+#[test]
+fn every_number_of_threads_gives_the_same_bytes() {
+    let place = Place::new();
+    for threads in ["1", "2", "4"] {
+        place.train(&train(threads, &format!("--threads {threads}"))).well();
+    }
+    let one = place.tree("1");
+    assert_same(&place.tree("2"), &one, "2 threads");
+    assert_same(&place.tree("4"), &one, "4 threads");
+}
+
+#[test]
+fn killed_at_any_iteration_it_ends_with_the_same_bytes() {
+    let place = Place::new();
+    place.train(&train("whole", "")).well();
+    let mut killed = 0;
+    for rows in 1..4 {
+        let mut running = place.start(&train("run", ""));
+        killed += usize::from(running.until(|| place.rows("run/seed-0/train") >= rows));
+        running.kill();
+        place.train("resume run").well();
+        assert_same(&place.tree("run"), &place.tree("whole"), "killed");
+        fs::remove_dir_all(place.path("run")).unwrap();
+    }
+    // A machine that is busy may be late.
+    assert!(killed >= 1, "none was killed in time");
+}
+
+#[test]
+fn a_policy_on_frames_is_measured_and_shown() {
+    let place = Place::new();
+    place.train(&train("run", "")).well();
+    for (acting, policy) in [("sampled", "final"), ("mean", "train")] {
+        let arguments =
+            format!("eval run --device cpu --acting {acting} --policy {policy} --episodes 1");
+        let said = place.gslab(&arguments).well().stdout;
+        assert!(said.contains("variation"), "{said}");
+    }
+    place.gslab("record run --policy final --out film.gif").well();
+    assert!(place.read("film.gif").starts_with(b"GIF89a"));
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused_before_anything_is_written() {
+    let place = Place::new();
+    for (extra, message) in [
+        ("--set impala.channels=[]", "impala = channels = [], hidden = 16"),
+        ("--set impala.channels=[999]", "a stack of 999 channels: give 1 to 256"),
+        ("--set ppo.reward_gamma=1.5", "ppo.reward_gamma = 1.5: must be from 0 to 1"),
+        ("--set ppo.value_clip=-1", "ppo.value_clip = -1: must be from 0 to"),
+        ("--set ppo.standardise=none", "standardise"),
+    ] {
+        let ended = place.gslab(&train("run", extra));
+        assert_eq!(ended.code, Some(2), "{extra}: {}", ended.stderr);
+        assert!(ended.stderr.contains(message), "{extra}: {}", ended.stderr);
+        assert!(!place.path("run").exists(), "{extra}");
+    }
+    place.gslab(&format!("train {GAME} --out run --device gpu")).with(
+        2,
+        "error: --device gpu: what learns from pixels runs on the CPU so far; \
+         use --device cpu or auto",
+    );
+    assert!(!place.path("run").exists());
+    let ended = place.gslab(&format!("gsl {GAME} --out run"));
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("`gslab train` does"), "{}", ended.stderr);
+    assert!(!place.path("run").exists());
+}
