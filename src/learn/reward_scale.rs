@@ -44,7 +44,7 @@ impl RewardScale {
                 *sum = *sum * self.gamma + f64::from(reward);
             }
             self.take_in_returns();
-            let std = (self.variance + EPSILON).sqrt();
+            let std = self.std();
             for reward in rewards {
                 *reward = ((f64::from(*reward) / std) as f32).clamp(-LIMIT, LIMIT);
             }
@@ -57,7 +57,7 @@ impl RewardScale {
     }
 
     /// What rewards are divided by.
-    pub fn std(&self) -> f64 {
+    fn std(&self) -> f64 {
         (self.variance + EPSILON).sqrt()
     }
 

@@ -265,6 +265,10 @@ impl Config {
     fn validate(&self) -> Result<(), ConfigError> {
         let family = self.family()?;
         match family.spec().action {
+            ActionSpace::Continuous { .. } if self.ppo.value_clip > 0.0 => {
+                let allowed = "0: only values learned from pixels are clipped";
+                return Err(range("ppo.value_clip", self.ppo.value_clip, allowed));
+            }
             ActionSpace::Continuous { .. } => self.validate_gsl(family.spec().variations)?,
             ActionSpace::Discrete { n } => self.pixel_architecture(n).map(drop)?,
         }
@@ -506,6 +510,17 @@ mod tests {
         assert_eq!(config.ppo.gamma, 1.0);
         assert_eq!(config.total_samples, 2_000_000);
         assert_eq!(config.ppo.hidden, [8, 8]);
+    }
+
+    #[test]
+    fn procgen_begins_with_table_6() {
+        let c = Config::parse("environment = \"procgen:coinrun\"", "test", &[]).unwrap();
+        let p = &c.ppo;
+        assert_eq!((p.learning_rate, p.gamma, p.lambda, p.clip_range), (5e-4, 0.999, 0.95, 0.2));
+        assert_eq!((p.entropy_coefficient, p.environments, p.samples), (0.01, 64, 64 * 256));
+        assert_eq!((p.minibatch, c.total_samples), (1024, 100_000_000));
+        assert_eq!(c.pixel_architecture(15).unwrap().parameters(), 626_256);
+        assert!(with(&["ppo.value_clip=0.2"]).is_err(), "the maze's values are not clipped");
     }
 
     #[test]
