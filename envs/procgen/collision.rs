@@ -79,7 +79,7 @@ impl Engine {
     pub fn erase_if_needed(&mut self) {
         let (width, height) = (self.main_width as f32, self.main_height as f32);
         let goes = |e: &Entity| e.will_erase || (e.auto_erase && e.is_outside(width, height));
-        // In most steps none goes, and to look is cheaper than to move.
+        // Up to the first that goes, to look is all there is to do.
         let (agent, others) = self.entities.split_at(AGENT + 1);
         let Some(first) = others.iter().position(goes) else { return };
         let mut kept = agent.len() + first;
