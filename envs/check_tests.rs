@@ -334,6 +334,7 @@ impl Env for Toy {
                 Fault::RewardRangeInfinite => (f32::NEG_INFINITY, 0.0),
                 _ => (-1.0, 0.0),
             },
+            return_range: None,
         }
     }
 

@@ -56,6 +56,16 @@ pub struct Spec {
     pub horizon: u32,
     /// Lowest and highest reward of one step.
     pub reward_range: (f32, f32),
+    /// Returns that count as 0 and 1 in the normalised score, where such have been agreed on.
+    pub return_range: Option<(f32, f32)>,
+}
+
+impl Spec {
+    /// (R - R_min) / (R_max - R_min), or the return itself where nothing has been agreed on.
+    pub fn normalised(&self, total_reward: f64) -> f64 {
+        let (low, high) = self.return_range.map_or((0.0, 1.0), |(l, h)| (l.into(), h.into()));
+        (total_reward - low) / (high - low)
+    }
 }
 
 /// How an episode stands after a step.

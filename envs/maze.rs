@@ -405,6 +405,7 @@ impl Env for Maze {
             variations: GOALS as u32,
             horizon: options.horizon,
             reward_range: (-farthest / REWARD_SCALE, 0.0),
+            return_range: None,
         }
     }
 

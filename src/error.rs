@@ -67,10 +67,12 @@ pub enum Error {
     )]
     NotFinite { phase: String, iteration: u64, what: &'static str, checkpoint: PathBuf },
     #[error(
-        "no episode of {phase} had a return above {threshold} in {tried} samples: \
+        "no episode of any specialist had a return above {threshold} in {tried} samples: \
          lower gsl.demonstration_threshold, or train the specialists longer"
     )]
-    NoDemonstrations { phase: String, threshold: f64, tried: u64 },
+    NoDemonstrations { threshold: f64, tried: u64 },
+    #[error("{run}: no specialist could be trained: lower ppo.learning_rate", run = .run.display())]
+    NoSpecialist { run: PathBuf },
     #[error(
         "{error}. What {run} had at its last checkpoint is kept: go on with `gslab resume {run}`",
         run = .run.display()
@@ -89,6 +91,7 @@ impl Error {
             Self::Interrupted(_) => 130,
             Self::NotFinite { .. }
             | Self::NoDemonstrations { .. }
+            | Self::NoSpecialist { .. }
             | Self::Figure(_)
             | Self::Media(_) => 1,
             _ => 2,

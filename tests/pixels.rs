@@ -86,6 +86,55 @@ fn every_number_of_threads_gives_the_same_bytes() {
     assert_same(&place.tree("4"), &one, "4 threads");
 }
 
+/// Algorithm 1 with all that the paper's settings for Procgen use of it.
+const TINY_GSL: &str = "--set env.levels=range --set env.num_levels=6 --set env.start_level=3 \
+    --set total_samples=1280 --set ppo.samples=128 --set ppo.minibatch=64 --set ppo.environments=4 \
+    --set ppo.epochs=1 --set impala.channels=[4,4] --set impala.hidden=16 --set checkpoint_every=1 \
+    --set evaluation.episodes=1 --set evaluation.every=2 --set gsl.specialists=2 \
+    --set gsl.low_variations=4 --set gsl.specialist_environments=2 --set gsl.window=2 \
+    --set gsl.specialist_samples=128 --set gsl.low_finetune_samples=128 --set gsl.kernel=4 \
+    --set gsl.demonstration_samples=40 --set gsl.generalist_demonstration_samples=50 \
+    --set gsl.demonstration_threshold=-inf --set gsl.merge_samples=256 --set dapg.minibatch=32";
+
+#[test]
+fn generalists_and_specialists_give_the_same_bytes_killed_or_not_on_any_number_of_threads() {
+    let place = Place::new();
+    let gsl = |out: &str, extra: &str| format!("gsl procgen --out {out} {TINY_GSL} {extra}");
+    place.train(&gsl("whole", "--threads 1")).well();
+    let expected = place.tree("whole");
+    assert!(expected.keys().any(|path| path.ends_with("specialist-2/checkpoint.bin")));
+    place.train(&gsl("three", "--threads 3")).well();
+    assert_same(&place.tree("three"), &expected, "3 threads");
+    for (phase, rows) in [("generalist", 2), ("finetune-low", 1), ("specialist-1", 1), ("merge", 1)]
+    {
+        let mut running = place.start(&gsl("run", "--threads 2"));
+        running.until(|| place.rows(&format!("run/seed-0/{phase}")) >= rows);
+        running.kill();
+        place.train("resume run").well();
+        assert_same(&place.tree("run"), &expected, phase);
+        fs::remove_dir_all(place.path("run")).unwrap();
+    }
+}
+
+#[test]
+fn demonstrations_that_are_all_too_bad_end_a_run_with_what_to_change() {
+    let place = Place::new();
+    let setting = "--set gsl.demonstration_threshold=1e6";
+    let ended = place.train(&format!("gsl procgen --out run {TINY_GSL} {setting}"));
+    assert_eq!(ended.code, Some(1));
+    let message = "no episode of any specialist had a return above 1000000 in";
+    assert!(ended.stderr.contains(message), "{}", ended.stderr);
+    assert!(ended.stderr.contains("lower gsl.demonstration_threshold"), "{}", ended.stderr);
+}
+
+#[test]
+fn cloning_takes_the_place_of_phase_two_where_it_is_asked_for() {
+    let place = Place::new();
+    place.train(&format!("gsl procgen --out run {TINY_GSL} --set gsl.merge=bc")).well();
+    assert!(place.path("run/seed-0/final.bin").exists());
+    assert!(!place.path("run/seed-0/merge").exists());
+}
+
 #[test]
 fn killed_at_any_iteration_it_ends_with_the_same_bytes() {
     let place = Place::new();
@@ -138,8 +187,9 @@ fn settings_that_make_no_sense_are_refused_before_anything_is_written() {
          use --device cpu or auto",
     );
     assert!(!place.path("run").exists());
-    let ended = place.gslab(&format!("gsl {GAME} --out run"));
-    assert_eq!(ended.code, Some(2));
-    assert!(ended.stderr.contains("`gslab train` does"), "{}", ended.stderr);
+    place.gslab(&format!("gsl {GAME} --out run --set env.num_levels=10")).with(
+        2,
+        "error: gsl.low_variations = 300: must be from 1 to the 10 variations of procgen:bigfish",
+    );
     assert!(!place.path("run").exists());
 }

@@ -12,6 +12,7 @@ use gslab::learn::{
     dapg::{Demonstrations, Likelihood, SmoothedLikelihood},
     loss::{Head, Loss, Tally, Term},
     ppo::{ClippedSurrogate, ValueError},
+    vectors::GaussianAgent,
 };
 use gslab_envs::rng::Stream;
 use std::ops::ControlFlow;
@@ -368,7 +369,7 @@ fn cloning_learns_a_linear_policy_and_stops_when_it_has() {
     let config = bc::Config { learning_rate: 2e-3, minibatch: 200, ..bc::Config::default() };
     let shuffle = Stream::new(3, "cloning");
     let clone = || {
-        let mut network = CpuActorCritic::new(new_weights());
+        let mut network: GaussianAgent = Box::new(CpuActorCritic::new(new_weights()));
         clone_behaviour(&mut network, &demonstrations, &config, shuffle, &mut |_| {
             ControlFlow::Continue(())
         })
@@ -395,12 +396,12 @@ fn cloning_learns_a_linear_policy_and_stops_when_it_has() {
 fn cloning_breaks_off_when_told_to_and_takes_too_few_demonstrations() {
     let config = bc::Config::default();
     let shuffle = Stream::new(3, "cloning");
-    let mut network = CpuActorCritic::new(new_weights());
+    let mut network: GaussianAgent = Box::new(CpuActorCritic::new(new_weights()));
     let mut stop = |_: &bc::Epoch| ControlFlow::Break(());
     let report = clone_behaviour(&mut network, &linear_teacher(50), &config, shuffle, &mut stop);
     assert_eq!(report.epochs.len(), 1);
 
-    let mut network = CpuActorCritic::new(new_weights());
+    let mut network: GaussianAgent = Box::new(CpuActorCritic::new(new_weights()));
     for rows in [0, 1] {
         let few = linear_teacher(rows);
         let report = clone_behaviour(&mut network, &few, &config, shuffle, &mut stop);

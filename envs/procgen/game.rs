@@ -23,8 +23,29 @@ pub struct Facts {
     pub timeout: i32,
     /// Lowest and highest reward of one step.
     pub rewards: (f32, f32),
+    /// Returns that count as 0 and 1 in the normalised score, in easy and in hard mode
+    /// (`constants.py` of openai/train-procgen).
+    pub scores: Scores,
     pub background: Background,
     pub sprites: &'static [Sprite],
+}
+
+/// Returns that count as 0 and 1, by mode.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scores {
+    pub easy: (f32, f32),
+    pub hard: (f32, f32),
+}
+
+impl Scores {
+    /// Those of a mode, if its returns were ever normalised.
+    pub fn of(self, mode: Mode) -> Option<(f32, f32)> {
+        match mode {
+            Mode::Easy => Some(self.easy),
+            Mode::Hard => Some(self.hard),
+            Mode::Extreme | Mode::Memory | Mode::Exploration => None,
+        }
+    }
 }
 
 impl Facts {
@@ -37,6 +58,7 @@ impl Facts {
         exploration: None,
         timeout: 1000,
         rewards: (0.0, 10.0),
+        scores: Scores { easy: (0.0, 10.0), hard: (0.0, 10.0) },
         background: Background::TopDown,
         sprites: &[],
     };

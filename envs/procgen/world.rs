@@ -169,6 +169,7 @@ impl<G: Game> Env for World<G> {
                 false => G::timeout(options.mode) as u32,
             },
             reward_range: G::FACTS.rewards,
+            return_range: G::FACTS.scores.of(options.mode),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
         config::{self, Config},
         directory::{RunDirectory, Task},
         file::{store, write_atomic},
-        phase::{Context, FINAL, Flow, Phase},
+        phase::{Context, FINAL, Phase, unobserved},
     },
 };
 use gslab_envs::{ActionSpace, rng::derive_seed};
@@ -78,31 +78,21 @@ fn out(new: &NewRun, name: &str) -> PathBuf {
 
 fn perform(context: &Context<'_>, task: &Task, machine: &Machine) -> Result<()> {
     let worked = context.device.work(|| match *task {
-        Task::Train { first_seed, seeds } => match context.family.spec().action {
-            ActionSpace::Continuous { .. } => {
-                let architecture = context.config.architecture(context.family)?;
-                each_seed::<GaussianAgent>(context, machine, first_seed, seeds, |dir, seed| {
+        Task::Train { first_seed, seeds } | Task::Gsl { first_seed, seeds } => {
+            let policies = Policies { context, machine, task, first_seed, seeds };
+            match context.family.spec().action {
+                ActionSpace::Continuous { .. } => {
+                    let architecture = context.config.architecture(context.family)?;
                     let new = |seed| actor_critic::Weights::new(&architecture, seed);
-                    train::<GaussianAgent>(context, dir, seed, new)
-                })
+                    policies.make::<GaussianAgent>(&new)
+                }
+                ActionSpace::Discrete { n } => {
+                    let architecture = context.config.pixel_architecture(n)?;
+                    let initial = context.config.impala.initialisation;
+                    let new = |seed| impala::cpu::Weights::new(architecture.clone(), initial, seed);
+                    policies.make::<Pixels>(&new)
+                }
             }
-            ActionSpace::Discrete { n } => {
-                let architecture = context.config.pixel_architecture(n)?;
-                let initialisation = context.config.impala.initialisation;
-                each_seed::<Pixels>(context, machine, first_seed, seeds, |dir, seed| {
-                    let new = |seed| {
-                        impala::cpu::Weights::new(architecture.clone(), initialisation, seed)
-                    };
-                    train::<Pixels>(context, dir, seed, new)
-                })
-            }
-        },
-        Task::Gsl { first_seed, seeds } => {
-            each_seed::<GaussianAgent>(context, machine, first_seed, seeds, |dir, seed| {
-                let label = if seeds > 1 { format!("seed {seed}: ") } else { String::new() };
-                let algorithm = Algorithm1 { context, dir, seed, label };
-                Ok(algorithm.run(|_, _| Ok(()))?.0.weights)
-            })
         }
         Task::ReproduceMaze { first_seed, seeds } => {
             let result = maze::reproduce(context, first_seed, seeds)?;
@@ -134,42 +124,62 @@ struct SeedScore {
     evaluation: Evaluation,
 }
 
-fn each_seed<A: Agent>(
-    context: &Context<'_>,
-    machine: &Machine,
+/// One policy for each seed, and how good it is.
+struct Policies<'a> {
+    context: &'a Context<'a>,
+    machine: &'a Machine,
+    task: &'a Task,
     first_seed: u64,
     seeds: u64,
-    train: impl Fn(&Path, u64) -> Result<A::Weights>,
-) -> Result<()> {
-    let mut scores = Vec::new();
-    for seed in first_seed..first_seed + seeds {
-        let dir = context.run.join(format!("seed-{seed}"));
-        let weights = train(&dir, seed)?;
-        store(&dir.join(FINAL), &weights)?;
-        let settings = &context.config.evaluation;
-        let evaluation = evaluate(
-            context.family,
-            &mut A::new(context.device, &context.config.environment, weights),
-            &context.variations(),
-            settings.episodes,
-            settings.acting,
-            derive_seed(seed, "final"),
-        );
-        machine.output.say(&format!(
-            "seed {seed}: mean return {:.2}, success {:.3}",
-            evaluation.mean_return(),
-            evaluation.success()
-        ));
-        scores.push(SeedScore { seed, evaluation });
+}
+
+impl Policies<'_> {
+    fn make<A: Agent>(&self, new: &(dyn Fn(u64) -> A::Weights + Sync)) -> Result<()> {
+        let Self { context, machine, .. } = *self;
+        let mut scores = Vec::new();
+        for seed in self.first_seed..self.first_seed + self.seeds {
+            let dir = context.run.join(format!("seed-{seed}"));
+            let weights = match self.task {
+                Task::Gsl { .. } => self.generalist::<A>(&dir, seed, new)?,
+                _ => train::<A>(context, &dir, seed, new)?,
+            };
+            store(&dir.join(FINAL), &weights)?;
+            let settings = &context.config.evaluation;
+            let evaluation = evaluate(
+                context.family,
+                &mut context.agent::<A>(weights),
+                &context.variations(),
+                settings.episodes,
+                settings.acting,
+                derive_seed(seed, "final"),
+            );
+            machine.output.say(&format!(
+                "seed {seed}: mean return {:.2}, success {:.3}",
+                evaluation.mean_return(),
+                evaluation.success()
+            ));
+            scores.push(SeedScore { seed, evaluation });
+        }
+        machine.output.json(&scores)
     }
-    machine.output.json(&scores)
+
+    fn generalist<A: Agent>(
+        &self,
+        dir: &Path,
+        seed: u64,
+        new: &(dyn Fn(u64) -> A::Weights + Sync),
+    ) -> Result<A::Weights> {
+        let label = if self.seeds > 1 { format!("seed {seed}: ") } else { String::new() };
+        let algorithm = Algorithm1::<A> { context: self.context, dir, seed, label, new };
+        Ok(algorithm.run(|_, _| Ok(()))?.0.weights)
+    }
 }
 
 fn train<A: Agent>(
     context: &Context<'_>,
     dir: &Path,
     seed: u64,
-    new: impl FnOnce(u64) -> A::Weights,
+    new: &(dyn Fn(u64) -> A::Weights + Sync),
 ) -> Result<A::Weights> {
     let name = format!("seed {seed}");
     let seed = derive_seed(seed, "generalist");
@@ -179,10 +189,12 @@ fn train<A: Agent>(
         seed,
         variations: context.variations(),
         weights: new(seed),
+        reward_scale: None,
+        ppo: context.config.ppo.clone(),
         demonstrations: None,
         anneal: None,
         keep_best: false,
     };
-    let iterations = context.config.iterations(context.config.total_samples);
-    Ok(phase.run(context, iterations, &mut |_, _| Ok(Flow::Continue))?.weights)
+    let iterations = phase.ppo.iterations(context.config.total_samples);
+    Ok(phase.run(context, iterations, &mut unobserved)?.weights)
 }

@@ -5,22 +5,27 @@
 
 use super::{
     config::{Merge, PlateauMode},
-    demos::{Collected, collect_demonstrations},
-    evaluate::evaluate,
+    demos::{Collected, Wanted, collect_demonstrations},
+    evaluate::{Evaluation, evaluate},
     partition::{Split, split},
     plateau::{Verdict, first_plateau},
 };
 use crate::{
-    error::Result,
-    learn::{actor_critic::Weights, bc, dapg::Demonstrations, vectors::GaussianAgent},
+    error::{Error, Result},
+    learn::{
+        actor_critic::Weights,
+        agent::{Agent, Pairs, Parameters},
+        bc, ppo,
+        reward_scale::RewardScale,
+    },
     run::{
         file::{FileError, load, store},
-        phase::{Anneal, Checkpoint, Context, Flow, Phase},
+        phase::{Anneal, Checkpoint, Context, Flow, Phase, Seen, unobserved},
     },
 };
 use gslab_envs::rng::{Stream, derive_seed};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -34,56 +39,71 @@ pub struct Plateau<W = Weights> {
     /// Iterations of the generalist up to the plateau: those that are charged.
     pub iterations: u64,
     pub weights: W,
+    /// The scale of rewards at that time, if they are scaled.
+    pub reward_scale: Option<RewardScale>,
 }
 
 /// A specialist after its training.
 #[derive(Clone, Debug)]
-pub struct Specialist {
+pub struct Specialist<W = Weights> {
     pub variations: Vec<u32>,
-    pub checkpoint: Checkpoint,
+    pub checkpoint: Checkpoint<W>,
 }
 
 /// Everything that Algorithm 1 made.
-pub struct Outcome {
-    pub plateau: Plateau,
+pub struct Outcome<A: Agent> {
+    pub plateau: Plateau<A::Weights>,
+    /// How good the generalist was on every variation at the plateau.
+    pub at_plateau: Evaluation,
     /// Whether the generalist was good enough at the plateau (lines 3 to 5); then nothing
     /// follows and the final weights are the plateau's.
     pub good_enough: bool,
-    pub specialists: Vec<Specialist>,
-    pub demonstrations: Demonstrations,
+    /// In the order of their subsets; those that failed twice are left out.
+    pub specialists: Vec<Specialist<A::Weights>>,
+    pub demonstrations: A::Demonstrations,
     /// The generalist after phase II.
-    pub weights: Weights,
+    pub weights: A::Weights,
     /// Samples consumed by everything above.
     pub samples: u64,
 }
 
 /// One run of Algorithm 1 in a directory.
-pub struct Algorithm1<'a> {
+pub struct Algorithm1<'a, A: Agent> {
     pub context: &'a Context<'a>,
     pub dir: &'a Path,
     pub seed: u64,
     /// Put before the names of phases, for instance `seed 3: `.
     pub label: String,
+    /// A new generalist's weights, from a seed.
+    pub new: &'a (dyn Fn(u64) -> A::Weights + Sync),
 }
 
-impl Algorithm1<'_> {
+impl<A: Agent> Algorithm1<'_, A> {
     /// Lines 1 to 15. `beside` runs on other threads next to the specialists and phase II; it
     /// is told the plateau and the samples that the method will have consumed.
     pub fn run<B: Send>(
         &self,
-        beside: impl FnOnce(&Plateau, u64) -> Result<B> + Send,
-    ) -> Result<(Outcome, B)> {
+        beside: impl FnOnce(&Plateau<A::Weights>, u64) -> Result<B> + Send,
+    ) -> Result<(Outcome<A>, B)> {
         // 1, 2: train the generalist until H = 1.
         let plateau = self.generalist()?;
         // 3 to 5: stop if it is good enough; 6, 7: find and split the low performers.
-        let (good_enough, split) = self.split(&plateau)?;
+        let at_plateau = self.evaluate_plateau(&plateau);
+        let split = split(&at_plateau, self.config(), derive_seed(self.seed, "partition"));
+        let good_enough = self.is_good_enough(&at_plateau) || split.subsets.is_empty();
         if good_enough {
             let samples = self.context.config.ppo.samples as u64 * plateau.iterations;
             let beside = beside(&plateau, samples)?;
             let weights = plateau.weights.clone();
-            let (specialists, demonstrations) = (Vec::new(), Demonstrations::default());
-            let outcome =
-                Outcome { plateau, good_enough, specialists, demonstrations, weights, samples };
+            let outcome = Outcome {
+                plateau,
+                at_plateau,
+                good_enough,
+                specialists: Vec::new(),
+                demonstrations: A::Demonstrations::default(),
+                weights,
+                samples,
+            };
             return Ok((outcome, beside));
         }
         let planned = self.planned_samples(&plateau, &split);
@@ -97,14 +117,21 @@ impl Algorithm1<'_> {
                 let collected = self.demonstrations(&plateau, &specialists, &split)?;
                 // 15: phase II.
                 let weights = self.merge(&plateau, &collected.demonstrations)?;
-                Ok::<_, crate::error::Error>((specialists, collected, weights))
+                Ok::<_, Error>((specialists, collected, weights))
             },
         );
         let (specialists, collected, weights) = rest?;
         let samples = planned - self.planned_demonstrations(&split) + collected.samples;
         let demonstrations = collected.demonstrations;
-        let outcome =
-            Outcome { plateau, good_enough, specialists, demonstrations, weights, samples };
+        let outcome = Outcome {
+            plateau,
+            at_plateau,
+            good_enough,
+            specialists,
+            demonstrations,
+            weights,
+            samples,
+        };
         Ok((outcome, beside?))
     }
 
@@ -113,23 +140,24 @@ impl Algorithm1<'_> {
     }
 
     /// The generalist's phase, which the dashed baseline of Figure 2 continues.
-    pub fn generalist_phase(&self) -> Result<Phase<'static>> {
+    pub fn generalist_phase(&self) -> Phase<'_, A> {
         let seed = derive_seed(self.seed, "generalist");
-        let architecture = self.context.config.architecture(self.context.family)?;
-        Ok(Phase {
+        Phase {
             name: format!("{}generalist", self.label),
             dir: self.dir.join("generalist"),
             seed,
             variations: self.context.variations(),
-            weights: Weights::new(&architecture, seed),
+            weights: (self.new)(seed),
+            reward_scale: None,
+            ppo: self.context.config.ppo.clone(),
             demonstrations: None,
             anneal: None,
             keep_best: false,
-        })
+        }
     }
 
     /// Phase I: trains on everything until H holds, then goes back to where it first held.
-    fn generalist(&self) -> Result<Plateau> {
+    fn generalist(&self) -> Result<Plateau<A::Weights>> {
         let path = self.dir.join("plateau.bin");
         let snapshots = Snapshots { dir: self.dir.join("snapshots") };
         if path.exists() {
@@ -139,13 +167,16 @@ impl Algorithm1<'_> {
         }
         snapshots.create()?;
         let config = self.context.config;
-        let budget = config.iterations(config.total_samples) as usize;
+        let budget = config.ppo.iterations(config.total_samples) as usize;
         let last = ((1.0 - config.gsl.margin) * budget as f64) as usize;
         let mut plateau = None;
-        let mut observe = |network: &GaussianAgent, curve: &[f64]| {
-            let now = curve.len() - 1;
-            snapshots.keep(now, || network.weights())?;
-            match first_plateau(curve, budget, &config.gsl) {
+        let mut observe = |seen: &Seen<'_, A>| {
+            let now = seen.curve.len() - 1;
+            snapshots.keep(now, || Start {
+                weights: seen.agent.weights(),
+                reward_scale: seen.reward_scale.cloned(),
+            })?;
+            match first_plateau(seen.curve, budget, &config.gsl) {
                 Verdict::At(t) => plateau = Some((t, true)),
                 Verdict::NotBefore(t) => snapshots.forget_before(t.min(last))?,
                 Verdict::Nowhere => {}
@@ -155,16 +186,17 @@ impl Algorithm1<'_> {
             }
             Ok(if plateau.is_some() { Flow::Stop } else { Flow::Continue })
         };
-        let phase = self.generalist_phase()?;
+        let phase = self.generalist_phase();
         let checkpoint = phase.run(self.context, budget as u64, &mut observe)?;
         let (at, detected) = plateau.unwrap_or((checkpoint.curve.len() - 1, false));
         let plateau = match config.gsl.plateau {
             PlateauMode::Retro => {
-                Plateau { detected, iterations: at as u64 + 1, weights: snapshots.get(at)? }
+                let Start { weights, reward_scale } = snapshots.get(at)?;
+                Plateau { detected, iterations: at as u64 + 1, weights, reward_scale }
             }
             PlateauMode::Online => {
-                let (iterations, weights) = (checkpoint.iterations, checkpoint.weights);
-                Plateau { detected, iterations, weights }
+                let Checkpoint { iterations, weights, reward_scale, .. } = checkpoint;
+                Plateau { detected, iterations, weights, reward_scale }
             }
         };
         store(&path, &plateau)?;
@@ -174,103 +206,155 @@ impl Algorithm1<'_> {
         Ok(plateau)
     }
 
-    fn split(&self, plateau: &Plateau) -> Result<(bool, Split)> {
+    /// Line 6: how good the generalist is on every variation.
+    fn evaluate_plateau(&self, plateau: &Plateau<A::Weights>) -> Evaluation {
         let settings = &self.context.config.evaluation;
-        let evaluation = evaluate(
+        evaluate(
             self.context.family,
-            &mut *self.context.network(plateau.weights.clone()),
+            &mut self.context.agent::<A>(plateau.weights.clone()),
             &self.context.variations(),
             settings.episodes,
             settings.acting,
             derive_seed(self.seed, "low performers"),
-        );
-        let good_enough = evaluation.success() >= self.config().good_enough;
-        let split = split(&evaluation, self.config(), derive_seed(self.seed, "partition"));
-        Ok((good_enough || split.subsets.is_empty(), split))
+        )
+    }
+
+    /// Lines 3 to 5.
+    fn is_good_enough(&self, evaluation: &Evaluation) -> bool {
+        let spec = self.context.family.spec();
+        let reached = match spec.return_range {
+            Some(_) => spec.normalised(evaluation.mean_return()),
+            None => evaluation.success(),
+        };
+        reached >= self.config().good_enough
     }
 
     /// Optional fine-tuning of the generalist on the low performers alone.
-    fn finetune_low(&self, plateau: &Plateau, split: &Split) -> Result<Weights> {
+    fn finetune_low(
+        &self,
+        plateau: &Plateau<A::Weights>,
+        split: &Split,
+    ) -> Result<Start<A::Weights>> {
         let samples = self.config().low_finetune_samples;
+        let Plateau { weights, reward_scale, .. } = plateau.clone();
         if samples == 0 {
-            return Ok(plateau.weights.clone());
+            return Ok(Start { weights, reward_scale });
         }
-        let phase = Phase {
+        let phase = Phase::<A> {
             name: format!("{}generalist on E_low", self.label),
             dir: self.dir.join("finetune-low"),
             seed: derive_seed(self.seed, "finetune low"),
             variations: split.low(),
-            weights: plateau.weights.clone().with_fresh_moments(),
+            weights: weights.with_fresh_moments(),
+            reward_scale,
+            ppo: self.context.config.ppo.clone(),
             demonstrations: None,
             anneal: None,
             keep_best: false,
         };
-        let iterations = self.context.config.iterations(samples);
-        Ok(phase.run(self.context, iterations, &mut unobserved)?.weights)
+        let iterations = phase.ppo.iterations(samples);
+        let tuned = phase.run(self.context, iterations, &mut unobserved)?;
+        Ok(Start { weights: tuned.weights, reward_scale: tuned.reward_scale })
     }
 
-    /// Clones the generalist for every subset and trains the clones at the same time.
-    fn specialists(&self, start: &Weights, split: &Split) -> Result<Vec<Specialist>> {
-        let iterations = self.context.config.iterations(self.config().specialist_samples);
-        split
-            .subsets
-            .par_iter()
-            .with_max_len(1)
-            .enumerate()
-            .map(|(i, variations)| {
-                let number = i + 1;
-                let phase = Phase {
-                    name: format!("{}specialist {number}", self.label),
-                    dir: self.dir.join(format!("specialist-{number}")),
-                    seed: derive_seed(self.seed, &format!("specialist {number}")),
-                    variations: variations.clone(),
-                    weights: start
-                        .clone()
-                        .with_fresh_moments()
-                        .with_std(self.config().specialist_std),
-                    demonstrations: None,
-                    anneal: anneal(
-                        self.config().specialist_std,
-                        self.config().specialist_final_std,
-                    ),
-                    keep_best: true,
-                };
-                let checkpoint = phase.run(self.context, iterations, &mut unobserved)?;
-                Ok(Specialist { variations: variations.clone(), checkpoint })
-            })
-            .collect()
+    /// Clones the generalist for every subset and trains the clones, as many at the same time as
+    /// there are threads. One that fails is tried once more; if it fails again the others go on
+    /// without it.
+    fn specialists(
+        &self,
+        start: &Start<A::Weights>,
+        split: &Split,
+    ) -> Result<Vec<Specialist<A::Weights>>> {
+        let numbered: Vec<(usize, &Vec<u32>)> = (1..).zip(&split.subsets).collect();
+        let mut specialists = Vec::new();
+        for together in numbered.chunks(rayon::current_num_threads()) {
+            let trained = together
+                .par_iter()
+                .with_max_len(1)
+                .map(|&(number, variations)| {
+                    match self.specialist(start, &number.to_string(), variations) {
+                        Err(error @ Error::NotFinite { .. }) => {
+                            self.context.progress.say(&format!("{error}. Trying once more"));
+                            self.specialist(start, &format!("{number}-again"), variations)
+                        }
+                        done => done,
+                    }
+                })
+                .collect::<Vec<Result<_>>>();
+            for specialist in trained {
+                match specialist {
+                    Err(error @ Error::NotFinite { .. }) => {
+                        self.context.progress.say(&format!("{error}. Going on without it"));
+                    }
+                    done => specialists.push(done?),
+                }
+            }
+        }
+        match specialists.is_empty() {
+            true => Err(Error::NoSpecialist { run: self.context.run.into() }),
+            false => Ok(specialists),
+        }
+    }
+
+    fn specialist(
+        &self,
+        start: &Start<A::Weights>,
+        number: &str,
+        variations: &[u32],
+    ) -> Result<Specialist<A::Weights>> {
+        let config = self.config();
+        let Start { weights, reward_scale } = start.clone();
+        let phase = Phase::<A> {
+            name: format!("{}specialist {number}", self.label),
+            dir: self.dir.join(format!("specialist-{number}")),
+            seed: derive_seed(self.seed, &format!("specialist {number}")),
+            variations: variations.to_vec(),
+            weights: weights.with_fresh_moments().with_std(config.specialist_std),
+            reward_scale,
+            ppo: self.context.config.specialist_ppo(),
+            demonstrations: None,
+            anneal: anneal(config.specialist_std, config.specialist_final_std),
+            keep_best: true,
+        };
+        let iterations = phase.ppo.iterations(config.specialist_samples);
+        let checkpoint = phase.run(self.context, iterations, &mut unobserved)?;
+        Ok(Specialist { variations: variations.to_vec(), checkpoint })
     }
 
     /// Demonstrations of every specialist on its own variations and of the generalist on the
     /// rest.
     fn demonstrations(
         &self,
-        plateau: &Plateau,
-        specialists: &[Specialist],
+        plateau: &Plateau<A::Weights>,
+        specialists: &[Specialist<A::Weights>],
         split: &Split,
-    ) -> Result<Collected> {
+    ) -> Result<Collected<A::Demonstrations>> {
         let path = self.dir.join("demonstrations.bin");
         if path.exists() {
             return Ok(load(&path)?);
         }
         let config = self.config();
-        let mut all = Collected { demonstrations: Demonstrations::default(), samples: 0 };
-        let mut add = |name: String, weights: &Weights, variations: &[u32], samples: u64| {
-            let seed = derive_seed(self.seed, &name);
-            let threshold = config.demonstration_threshold;
-            let label = format!("{}{name}", self.label);
-            let part = collect_demonstrations(
-                self.context,
-                &label,
-                weights,
+        let mut all = Collected::<A::Demonstrations>::default();
+        let mut add = |who: String, weights: &A::Weights, variations: &[u32], samples: u64| {
+            let wanted = Wanted {
+                name: &format!("{}{who}", self.label),
                 variations,
                 samples,
-                threshold,
-                seed,
-            )?;
+                threshold: config.demonstration_threshold,
+                seed: derive_seed(self.seed, &who),
+            };
+            let part = collect_demonstrations::<A>(self.context, weights, &wanted)?;
+            let kept = part.demonstrations.rows();
+            if (kept as u64) < samples {
+                self.context.progress.say(&format!(
+                    "{}: {kept} of {samples} demonstrations have a return above {}; going on with \
+                     these",
+                    wanted.name, wanted.threshold
+                ));
+            }
             all.demonstrations.append(&part.demonstrations);
             all.samples += part.samples;
-            Ok::<_, crate::error::Error>(())
+            Ok::<_, Error>(())
         };
         for (i, specialist) in specialists.iter().enumerate() {
             let weights = specialist.checkpoint.best_weights();
@@ -281,50 +365,62 @@ impl Algorithm1<'_> {
         if samples > 0 && !split.rest.is_empty() {
             add("generalist".into(), &plateau.weights, &split.rest, samples)?;
         }
+        if all.demonstrations.rows() == 0 {
+            let threshold = config.demonstration_threshold;
+            return Err(Error::NoDemonstrations { threshold, tried: all.samples });
+        }
         store(&path, &all)?;
         Ok(all)
     }
 
     /// Phase II: resumes the generalist from the plateau with all demonstrations.
-    fn merge(&self, plateau: &Plateau, demonstrations: &Demonstrations) -> Result<Weights> {
+    fn merge(
+        &self,
+        plateau: &Plateau<A::Weights>,
+        demonstrations: &A::Demonstrations,
+    ) -> Result<A::Weights> {
         match self.config().merge {
             Merge::Dapg => self.dapg(plateau, demonstrations),
             Merge::Bc => Ok(self.clone_behaviour(plateau, demonstrations)),
         }
     }
 
-    fn dapg(&self, plateau: &Plateau, demonstrations: &Demonstrations) -> Result<Weights> {
+    fn dapg(
+        &self,
+        plateau: &Plateau<A::Weights>,
+        demonstrations: &A::Demonstrations,
+    ) -> Result<A::Weights> {
         let mut weights = plateau.weights.clone().with_std(self.config().merge_std);
         if self.config().merge_fresh_optimiser {
             weights = weights.with_fresh_moments();
         }
-        let phase = Phase {
+        let phase = Phase::<A> {
             name: format!("{}generalist with demos", self.label),
             dir: self.dir.join("merge"),
             seed: derive_seed(self.seed, "merge"),
             variations: self.context.variations(),
             weights,
+            reward_scale: plateau.reward_scale.clone(),
+            ppo: self.context.config.merge_ppo(),
             demonstrations: Some(demonstrations),
             anneal: anneal(self.config().merge_std, self.config().merge_final_std),
             keep_best: false,
         };
-        let iterations = self.context.config.iterations(self.config().merge_samples);
+        let iterations = phase.ppo.iterations(self.config().merge_samples);
         Ok(phase.run(self.context, iterations, &mut unobserved)?.weights)
     }
 
     /// The negative control: the generalist of the plateau, cloned from the demonstrations alone.
-    pub fn clone_behaviour(&self, plateau: &Plateau, demonstrations: &Demonstrations) -> Weights {
-        let mut network = self.context.network(plateau.weights.clone().with_fresh_moments());
+    pub fn clone_behaviour(
+        &self,
+        plateau: &Plateau<A::Weights>,
+        demonstrations: &A::Demonstrations,
+    ) -> A::Weights {
+        let mut agent: A = self.context.agent(plateau.weights.clone().with_fresh_moments());
         let shuffle = Stream::new(derive_seed(self.seed, "clone"), "shuffle");
         let mut unobserved = |_: &bc::Epoch| std::ops::ControlFlow::Continue(());
-        bc::clone_behaviour(
-            &mut *network,
-            demonstrations,
-            &self.context.config.bc,
-            shuffle,
-            &mut unobserved,
-        )
-        .weights
+        let config = &self.context.config.bc;
+        bc::clone_behaviour(&mut agent, demonstrations, config, shuffle, &mut unobserved).weights
     }
 
     fn planned_demonstrations(&self, split: &Split) -> u64 {
@@ -334,22 +430,30 @@ impl Algorithm1<'_> {
     }
 
     /// Samples that all of Algorithm 1 consumes if no demonstration is rejected (gsl.md §4).
-    fn planned_samples(&self, plateau: &Plateau, split: &Split) -> u64 {
+    fn planned_samples(&self, plateau: &Plateau<A::Weights>, split: &Split) -> u64 {
         let config = self.context.config;
-        let of = |samples: u64| match samples {
+        let of = |ppo: &ppo::Config, samples: u64| match samples {
             0 => 0,
-            _ => config.iterations(samples) * config.ppo.samples as u64,
+            _ => ppo.iterations(samples) * ppo.samples as u64,
         };
         let merge = match config.gsl.merge {
-            Merge::Dapg => of(config.gsl.merge_samples),
+            Merge::Dapg => of(&config.merge_ppo(), config.gsl.merge_samples),
             Merge::Bc => 0,
         };
+        let specialist = of(&config.specialist_ppo(), config.gsl.specialist_samples);
         plateau.iterations * config.ppo.samples as u64
-            + of(config.gsl.low_finetune_samples)
-            + split.subsets.len() as u64 * of(config.gsl.specialist_samples)
+            + of(&config.ppo, config.gsl.low_finetune_samples)
+            + split.subsets.len() as u64 * specialist
             + self.planned_demonstrations(split)
             + merge
     }
+}
+
+/// What the generalist goes on from.
+#[derive(Clone, Serialize, Deserialize)]
+struct Start<W> {
+    weights: W,
+    reward_scale: Option<RewardScale>,
 }
 
 /// A standard deviation that is scheduled if both its ends are given.
@@ -357,11 +461,7 @@ fn anneal(from: f32, to: f32) -> Option<Anneal> {
     (from > 0.0 && to > 0.0).then_some(Anneal { from, to })
 }
 
-fn unobserved(_: &GaussianAgent, _: &[f64]) -> Result<Flow> {
-    Ok(Flow::Continue)
-}
-
-/// The generalist's weights of every iteration that H may still choose.
+/// The generalist of every iteration that H may still choose.
 struct Snapshots {
     dir: PathBuf,
 }
@@ -376,15 +476,15 @@ impl Snapshots {
     }
 
     /// A snapshot that is there already holds the same bytes: the run was resumed.
-    fn keep(&self, iteration: usize, weights: impl FnOnce() -> Weights) -> Result<()> {
+    fn keep<T: Serialize>(&self, iteration: usize, snapshot: impl FnOnce() -> T) -> Result<()> {
         let path = self.path(iteration);
         if !path.exists() {
-            store(&path, &weights())?;
+            store(&path, &snapshot())?;
         }
         Ok(())
     }
 
-    fn get(&self, iteration: usize) -> Result<Weights> {
+    fn get<T: DeserializeOwned>(&self, iteration: usize) -> Result<T> {
         Ok(load(&self.path(iteration))?)
     }
 

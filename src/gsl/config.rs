@@ -46,6 +46,8 @@ pub enum PlateauScore {
     #[default]
     MeanReward,
     Success,
+    /// Mean return of the last 100 episodes, normalised where the environment has a scale for it.
+    Return,
 }
 
 /// Width of the Gaussian that smooths the curve, from the paper's "kernel size" k.
@@ -59,7 +61,8 @@ pub enum KernelMeaning {
     Sigma,
 }
 
-/// Options of Algorithm 1; the names in comments are the paper's. Defaults are Table 5.
+/// Options of Algorithm 1; the names in comments are the paper's. Defaults are Table 5, for the
+/// maze.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -72,6 +75,9 @@ pub struct Config {
     pub partition: Partition,
     /// Samples of each specialist.
     pub specialist_samples: u64,
+    /// Environments of each specialist, which keep their number of steps in an iteration; 0 for
+    /// as many as the generalist's.
+    pub specialist_environments: usize,
     /// Standard deviation that a specialist's policy begins with, in action units; 0 keeps the
     /// generalist's. A generalist at its plateau is sure of itself: its clones may explore too
     /// little to find what it ignored.
@@ -86,7 +92,8 @@ pub struct Config {
     pub demonstration_samples: u64,
     /// N_D^g: demonstration samples of the generalist on the other variations.
     pub generalist_demonstration_samples: u64,
-    /// τ: only episodes with a higher return become demonstrations; -inf keeps all.
+    /// τ: only episodes with a higher return, normalised where the environment has a scale for
+    /// it, become demonstrations; -inf keeps all.
     pub demonstration_threshold: f64,
     /// H: nothing within this many iterations beats the smoothed score by more than `epsilon`.
     pub window: usize,
@@ -98,7 +105,8 @@ pub struct Config {
     pub margin: f64,
     pub score: PlateauScore,
     pub plateau: PlateauMode,
-    /// Algorithm 1, lines 3 to 5: stop where the generalist's success is at least this.
+    /// Algorithm 1, lines 3 to 5: stop where the generalist's success is at least this; where
+    /// returns have a scale, the normalised return.
     pub good_enough: f64,
     pub merge: Merge,
     /// Samples of phase II.
@@ -123,6 +131,7 @@ impl Default for Config {
             low_success: 0.0,
             partition: Partition::Random,
             specialist_samples: 500_000,
+            specialist_environments: 0,
             specialist_std: 0.0,
             specialist_final_std: 0.0,
             low_finetune_samples: 0,
@@ -142,6 +151,28 @@ impl Default for Config {
             merge_std: 0.0,
             merge_final_std: 0.0,
             merge_fresh_optimiser: true,
+        }
+    }
+}
+
+impl Config {
+    /// Table 8 of the paper, for PPO on Procgen, and the kernel of Section 6.3.
+    pub fn procgen() -> Self {
+        Self {
+            specialists: 75,
+            low_variations: 300,
+            specialist_samples: 16 * 256 * 64,
+            specialist_environments: 16,
+            low_finetune_samples: 200 * 256 * 64,
+            demonstration_samples: 256 * 32,
+            generalist_demonstration_samples: 256 * 8 * 724,
+            demonstration_threshold: 0.15,
+            window: 600,
+            epsilon: 0.03,
+            kernel: 200.0,
+            score: PlateauScore::Return,
+            merge_samples: 50 * 256 * 64,
+            ..Self::default()
         }
     }
 }

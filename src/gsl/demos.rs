@@ -2,11 +2,7 @@
 
 use crate::{
     error::{Error, Result},
-    learn::{
-        actor_critic::Weights,
-        dapg::Demonstrations,
-        rollout::{Rollout, collect},
-    },
+    learn::agent::{Agent, Pairs},
     pool::Pool,
     run::phase::Context,
 };
@@ -19,81 +15,100 @@ use serde::{Deserialize, Serialize};
 
 /// Gives up after this many times the wanted number of samples.
 const MOST_TRIES: u64 = 50;
+/// Environments that play at the same time, at most.
+const ENVIRONMENTS: u64 = 64;
+/// Steps between two looks at which episodes have ended.
+const STEPS: u64 = 256;
 
 /// Demonstrations and what they cost.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Collected {
-    pub demonstrations: Demonstrations,
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Collected<D> {
+    pub demonstrations: D,
     /// Samples played, those of rejected episodes included.
     pub samples: u64,
 }
 
-/// Plays whole episodes with sampled actions until `samples` transitions have been kept of
-/// episodes whose return is above `threshold`; the last episode is cut to fit.
-pub fn collect_demonstrations(
+/// What is to be shown of which variations.
+pub struct Wanted<'a> {
+    /// Shown to people.
+    pub name: &'a str,
+    /// At least one.
+    pub variations: &'a [u32],
+    /// Transitions.
+    pub samples: u64,
+    /// τ: only episodes with a higher return, normalised where the environment has a scale for
+    /// it, are kept.
+    pub threshold: f64,
+    pub seed: u64,
+}
+
+/// An environment's first episode in a round.
+#[derive(Default)]
+struct Episode<D> {
+    pairs: D,
+    total: f64,
+    over: bool,
+}
+
+/// Plays whole episodes with sampled actions until as many transitions as wanted have been kept
+/// of those whose return is above the threshold; the last episode is cut to fit.
+///
+/// In every round each environment plays one episode, however long it is, so that short ones are
+/// not over-represented. After many rounds with too few good episodes it returns what there is.
+pub fn collect_demonstrations<A: Agent>(
     context: &Context<'_>,
-    name: &str,
-    weights: &Weights,
-    variations: &[u32],
-    samples: u64,
-    threshold: f64,
-    seed: u64,
-) -> Result<Collected> {
-    let mut network = context.network(weights.clone());
-    let horizon = u64::from(context.family.spec().horizon);
-    let environments = samples.div_ceil(horizon).clamp(1, 1024);
-    let mut kept = Demonstrations::default();
-    let mut played = 0;
+    weights: &A::Weights,
+    wanted: &Wanted<'_>,
+) -> Result<Collected<A::Demonstrations>> {
+    let &Wanted { name, variations, samples, threshold, seed } = wanted;
+    let mut agent: A = context.agent(weights.clone());
+    let spec = context.family.spec();
+    let horizon = u64::from(spec.horizon);
+    let environments = samples.div_ceil(horizon).clamp(1, ENVIRONMENTS) as usize;
+    let mut kept = Collected::<A::Demonstrations>::default();
     for round in 0.. {
         let seed = derive_seed(seed, &format!("demonstrations {round}"));
-        let levels = LevelSet::new(variations.to_vec(), Order::Cycle, derive_seed(seed, "levels"))
+        // Every round goes on with the variations that come next.
+        let mut variations = variations.to_vec();
+        let next = round * environments % variations.len().max(1);
+        variations.rotate_left(next);
+        let levels = LevelSet::new(variations, Order::Cycle, derive_seed(seed, "levels"))
             .map_err(|e| Error::Usage(format!("{name}: {e}")))?;
-        let mut pool = Pool::new(context.family, &levels, environments as usize);
+        let mut pool = Pool::new(context.family, &levels, environments);
         let noise = Stream::new(seed, "noise");
-        let rollout = collect(&mut pool, &mut *network, horizon as usize, noise, 0);
-        for environment in 0..rollout.n {
-            let rows = first_episode(&rollout, environment);
-            played += rows.len() as u64;
-            let total: f64 = rows.iter().map(|&r| f64::from(rollout.rewards[r])).sum();
-            if total > threshold {
-                let room = samples as usize - kept.rows;
-                kept.append(&rows_of(&rollout, &rows[..rows.len().min(room)]));
+        let mut episodes: Vec<Episode<A::Demonstrations>> = Vec::new();
+        episodes.resize_with(environments, Episode::default);
+        let steps = horizon.min(STEPS);
+        let mut first_step = 0;
+        while first_step < horizon.min(MOST_TRIES * samples) && episodes.iter().any(|e| !e.over) {
+            let rollout = agent.collect(&mut pool, steps as usize, noise, first_step);
+            for (environment, episode) in episodes.iter_mut().enumerate() {
+                let mut rows = Vec::new();
+                for row in (environment..rollout.rows()).step_by(rollout.n) {
+                    if episode.over {
+                        break;
+                    }
+                    rows.push(row);
+                    episode.total += f64::from(rollout.rewards[row]);
+                    episode.over = rollout.ends[row] != End::Running;
+                }
+                episode.pairs.append(&A::demonstrations(&rollout, &rows));
             }
-            if kept.rows as u64 == samples {
-                return Ok(Collected { demonstrations: kept, samples: played });
+            first_step += steps;
+        }
+        for episode in episodes {
+            kept.samples += episode.pairs.rows() as u64;
+            if episode.over && spec.normalised(episode.total) > threshold {
+                let room = samples as usize - kept.demonstrations.rows();
+                kept.demonstrations.append(&episode.pairs.first(room));
+            }
+            if kept.demonstrations.rows() as u64 == samples {
+                return Ok(kept);
             }
         }
-        if played >= MOST_TRIES * samples {
+        if kept.samples >= MOST_TRIES * samples {
             break;
         }
     }
-    Err(Error::NoDemonstrations { phase: name.into(), threshold, tried: played })
-}
-
-/// The rows of an environment's first episode.
-fn first_episode(rollout: &Rollout, environment: usize) -> Vec<usize> {
-    let mut rows = Vec::new();
-    for row in (environment..rollout.rows()).step_by(rollout.n) {
-        rows.push(row);
-        if rollout.ends[row] != End::Running {
-            break;
-        }
-    }
-    rows
-}
-
-fn rows_of(rollout: &Rollout, rows: &[usize]) -> Demonstrations {
-    let take = |values: &[f32]| -> Vec<f32> {
-        let width = values.len() / rollout.rows();
-        rows.iter().flat_map(|&r| &values[r * width..(r + 1) * width]).copied().collect()
-    };
-    Demonstrations {
-        observations: take(&rollout.experience.observations),
-        // What the world did, not what was sampled: it clips every action to [-1, 1].
-        actions: take(&rollout.experience.actions)
-            .into_iter()
-            .map(|a| a.clamp(-1.0, 1.0))
-            .collect(),
-        rows: rows.len(),
-    }
+    Ok(kept)
 }

@@ -72,26 +72,6 @@ impl Weights {
         }
     }
 
-    /// The same networks with an optimiser that has seen nothing yet: what a specialist starts
-    /// from.
-    pub fn with_fresh_moments(mut self) -> Self {
-        self.policy_moments = Moments::new(self.policy.len());
-        self.value_moments = Moments::new(self.value.len());
-        self
-    }
-
-    /// The same networks with every standard deviation of the policy set to `std`, its limit
-    /// raised to that if need be; 0 changes nothing.
-    pub fn with_std(mut self, std: f32) -> Self {
-        if std > 0.0 {
-            self.log_std_range.1 = self.log_std_range.1.max(std.ln());
-            let network = self.policy_shape.parameters();
-            self.policy[network..].fill(std.ln());
-            self.keep_log_std_in_range();
-        }
-        self
-    }
-
     pub fn of(&self, head: Head) -> (&[f32], &Moments) {
         match head {
             Head::Policy => (&self.policy, &self.policy_moments),

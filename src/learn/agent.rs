@@ -1,6 +1,6 @@
 //! What acts and learns, whatever it sees and does.
 
-use super::{dapg, ppo, rollout::Rollout};
+use super::{adam, dapg, ppo, rollout::Rollout};
 use crate::{device::Device, pool::Pool};
 use gslab_envs::{batch::Actions, rng::Stream};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -47,6 +47,21 @@ pub trait Parameters: Clone + Send + Sync + Serialize + DeserializeOwned {
     fn is_finite(&self) -> bool;
     /// Names of [`Agent::measures`].
     fn measured(&self) -> Vec<String>;
+    /// The same networks with an optimiser that has seen nothing yet: what a specialist starts
+    /// from.
+    fn with_fresh_moments(self) -> Self;
+    /// The same networks with every standard deviation of the policy set to `std`, in action
+    /// units; 0, or a policy without any, changes nothing.
+    fn with_std(self, std: f32) -> Self;
+}
+
+/// State-action pairs to imitate.
+pub trait Pairs: Clone + Default + Send + Sync + Serialize + DeserializeOwned {
+    /// Number of pairs.
+    fn rows(&self) -> usize;
+    fn append(&mut self, other: &Self);
+    /// The first `rows` of them, or all.
+    fn first(self, rows: usize) -> Self;
 }
 
 /// Demonstrations with how they are used.
@@ -62,7 +77,7 @@ pub trait Agent: Policy + Send {
     /// What was seen and done; see [`Rollout`].
     type Experience;
     /// What can be shown to it.
-    type Demonstrations: Sync;
+    type Demonstrations: Pairs;
 
     /// An agent for an environment by name, on a device, that goes on from `weights`.
     fn new(device: &Device, environment: &str, weights: Self::Weights) -> Self;
@@ -87,6 +102,25 @@ pub trait Agent: Policy + Send {
         iteration: u64,
         shown: Option<&Shown<'_, Self::Demonstrations>>,
     ) -> ppo::Report;
+
+    /// What was seen and done in rows of a rollout, to be imitated.
+    fn demonstrations(rollout: &Rollout<Self::Experience>, rows: &[usize]) -> Self::Demonstrations;
+
+    /// One optimiser step towards rows of demonstrations; -mean log π(a|s) of them before it, in
+    /// nats.
+    fn imitate(
+        &mut self,
+        demonstrations: &Self::Demonstrations,
+        rows: &[u32],
+        adam: &adam::Settings,
+    ) -> f64;
+
+    /// -mean log π(a|s) of rows of demonstrations, at least one, in nats.
+    fn negative_log_likelihood(
+        &mut self,
+        demonstrations: &Self::Demonstrations,
+        rows: &[u32],
+    ) -> f64;
 
     /// Everything that training goes on from.
     fn weights(&self) -> Self::Weights;

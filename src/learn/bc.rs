@@ -3,13 +3,14 @@
 //! Demonstrations alone, no more experience: -mean log π(a|s) is minimised until demonstrations
 //! held out do not become likelier any more (algorithms.md §4).
 
+pub mod categorical;
+
 use super::{
-    actor_critic::{ActorCritic, Weights},
     adam,
-    dapg::Demonstrations,
+    agent::{Agent, Pairs},
     gaussian::Gaussian,
-    loss::{Head, Loss, Tally, Term},
-    ppo::{gather, log_density},
+    loss::{Loss, Tally},
+    ppo::log_density,
 };
 use burn::tensor::{Tensor, TensorData};
 use gslab_envs::rng::Stream;
@@ -37,6 +38,14 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// With the learning rate and the minibatch of PPO on Procgen (Table 6); the paper gives none
+    /// for cloning.
+    pub fn procgen() -> Self {
+        Self { learning_rate: 5e-4, minibatch: 1024, ..Self::default() }
+    }
+}
+
 /// -mean log π(a|s) after one pass over the demonstrations, in nats.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
@@ -50,9 +59,9 @@ pub struct Epoch {
 
 /// What came of cloning.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Report {
+pub struct Report<W> {
     /// The weights that made the held-out demonstrations likeliest.
-    pub weights: Weights,
+    pub weights: W,
     /// The pass they come from; 0 for the weights cloning started from.
     pub best_epoch: usize,
     /// Held-out -mean log π(a|s) of these weights, in nats.
@@ -60,24 +69,24 @@ pub struct Report {
     pub epochs: Vec<Epoch>,
 }
 
-/// Trains `network` on `demonstrations` until those held out have not become likelier for
+/// Trains `agent` on `demonstrations` until those held out have not become likelier for
 /// `patience` epochs, `max_epochs` have passed, or `progress`, told of every epoch, breaks off.
-/// The network itself is left as the last epoch made it. Fewer than two demonstrations cannot
-/// be split and train nothing.
-pub fn clone_behaviour(
-    network: &mut dyn ActorCritic,
-    demonstrations: &Demonstrations,
+/// The agent itself is left as the last epoch made it. Fewer than two demonstrations cannot be
+/// split and train nothing.
+pub fn clone_behaviour<A: Agent>(
+    agent: &mut A,
+    demonstrations: &A::Demonstrations,
     config: &Config,
     shuffle: Stream,
     progress: &mut dyn FnMut(&Epoch) -> ControlFlow<()>,
-) -> Report {
+) -> Report<A::Weights> {
     let mut report = Report {
-        weights: network.weights(),
+        weights: agent.weights(),
         best_epoch: 0,
         held_out: f64::INFINITY,
         epochs: Vec::new(),
     };
-    let rows = demonstrations.rows;
+    let rows = demonstrations.rows();
     if rows < 2 {
         return report;
     }
@@ -85,29 +94,25 @@ pub fn clone_behaviour(
     let split = shuffle.permutation(0, rows);
     let measured = (rows as f32 * config.hold_out).round() as usize;
     let (measured, trained) = split.split_at(measured.clamp(1, rows - 1));
-    let (measured, trained) = (demonstrations.select(measured), demonstrations.select(trained));
 
     let adam = adam::Settings { learning_rate: config.learning_rate, max_grad_norm: f32::INFINITY };
-    report.held_out = negative_log_likelihood(network, &measured);
+    report.held_out = agent.negative_log_likelihood(demonstrations, measured);
     for epoch in 1..=config.max_epochs {
-        let order = shuffle.permutation(epoch as u64, trained.rows);
-        let mut sum = 0.0;
-        for rows in order.chunks(config.minibatch.max(1)) {
-            let Demonstrations { observations, actions, rows } = trained.select(rows);
-            let loss = LogLikelihood { actions, rows };
-            let term = Term { head: Head::Policy, observations: &observations, loss: &loss };
-            sum += network.minimise(&[term], &adam)[0][0] * rows as f64;
-        }
+        let order = shuffle.permutation(epoch as u64, trained.len());
+        let order: Vec<u32> = order.iter().map(|&i| trained[i as usize]).collect();
+        let steps = order.chunks(config.minibatch.max(1));
+        let sum: f64 =
+            steps.map(|rows| agent.imitate(demonstrations, rows, &adam) * rows.len() as f64).sum();
         let epoch = Epoch {
             epoch,
-            trained: sum / trained.rows as f64,
-            held_out: negative_log_likelihood(network, &measured),
+            trained: sum / trained.len() as f64,
+            held_out: agent.negative_log_likelihood(demonstrations, measured),
         };
         report.epochs.push(epoch);
         if epoch.held_out < report.held_out {
             report.held_out = epoch.held_out;
             report.best_epoch = epoch.epoch;
-            report.weights = network.weights();
+            report.weights = agent.weights();
         }
         let stalled = epoch.epoch - report.best_epoch >= config.patience;
         if progress(&epoch).is_break() || stalled {
@@ -115,27 +120,6 @@ pub fn clone_behaviour(
         }
     }
     report
-}
-
-impl Demonstrations {
-    fn select(&self, rows: &[u32]) -> Self {
-        Self {
-            observations: gather(&self.observations, rows, self.rows),
-            actions: gather(&self.actions, rows, self.rows),
-            rows: rows.len(),
-        }
-    }
-}
-
-fn negative_log_likelihood(network: &mut dyn ActorCritic, demonstrations: &Demonstrations) -> f64 {
-    let gaussian = Gaussian::new(&network.log_std());
-    let Demonstrations { observations, actions, rows } = demonstrations;
-    let mut mean = vec![0.0; actions.len()];
-    network.policy_mean(observations, &mut mean);
-    let dim = actions.len() / rows;
-    let pairs = actions.chunks(dim).zip(mean.chunks(dim));
-    let sum: f64 = pairs.map(|(a, m)| f64::from(gaussian.log_density(a, m))).sum();
-    -sum / *rows as f64
 }
 
 /// -mean log π(a|s). Tally: loss.

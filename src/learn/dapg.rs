@@ -7,6 +7,7 @@
 pub mod categorical;
 
 use super::{
+    agent::Pairs,
     gaussian::Gaussian,
     loss::{Head, Loss, Tally, Term},
     ppo::{self, MaxAdvantage, gather, log_density},
@@ -74,6 +75,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Table 6 of the paper, for Procgen.
+    pub fn procgen() -> Self {
+        Self { minibatch: 1024, entropy_coefficient: 0.05, ..Self::default() }
+    }
+
     /// What the learning rate is multiplied by after `done` of `all` iterations, `done < all`:
     /// above 0, at most 1.
     pub fn learning_rate_factor(&self, done: u64, all: u64) -> f32 {
@@ -109,11 +115,24 @@ pub struct Demonstrations {
     pub rows: usize,
 }
 
-impl Demonstrations {
-    pub fn append(&mut self, other: &Self) {
+impl Pairs for Demonstrations {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn append(&mut self, other: &Self) {
         self.observations.extend_from_slice(&other.observations);
         self.actions.extend_from_slice(&other.actions);
         self.rows += other.rows;
+    }
+
+    fn first(mut self, rows: usize) -> Self {
+        if rows < self.rows {
+            self.observations.truncate(self.observations.len() / self.rows * rows);
+            self.actions.truncate(self.actions.len() / self.rows * rows);
+            self.rows = rows;
+        }
+        self
     }
 }
 

@@ -1,12 +1,14 @@
 //! The agent that sees frames and makes choices: an IMPALA network of logits and a value.
 
 use super::{
+    adam::{self, Moments},
     agent::{Acting, Agent, Chosen, Parameters, Policy, Shown},
+    bc::categorical::LogLikelihood,
     categorical::{Categorical, sample},
     dapg::categorical::{Demonstrations, Guide},
     impala::{
         FRAME, Frames, SIZE,
-        cpu::{CpuImpala, Weights},
+        cpu::{CpuImpala, Term, Weights},
     },
     ppo::{self, categorical::Choices},
     rollout::Rollout,
@@ -21,7 +23,7 @@ use crate::{
 };
 use gslab_envs::{End, batch::Actions, rng::Stream};
 use rayon::prelude::*;
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 /// Environments whose frames one thread draws at a time, each such group with a painter.
 const GROUP: usize = 16;
@@ -134,6 +136,15 @@ impl Parameters for Weights {
     fn measured(&self) -> Vec<String> {
         Vec::new()
     }
+
+    fn with_fresh_moments(mut self) -> Self {
+        self.moments = Moments::new(self.parameters.len());
+        self
+    }
+
+    fn with_std(self, _std: f32) -> Self {
+        self
+    }
 }
 
 impl Agent for Pixels {
@@ -209,6 +220,44 @@ impl Agent for Pixels {
             iteration,
             guide.as_ref(),
         )
+    }
+
+    fn demonstrations(rollout: &Rollout<Choices>, rows: &[usize]) -> Demonstrations {
+        let Choices { pixels, actions } = &rollout.experience;
+        let frame = |&row: &usize| &pixels[row * FRAME..(row + 1) * FRAME];
+        Demonstrations {
+            pixels: rows.iter().flat_map(frame).copied().collect(),
+            actions: rows.iter().map(|&row| actions[row]).collect(),
+        }
+    }
+
+    fn imitate(
+        &mut self,
+        demonstrations: &Demonstrations,
+        rows: &[u32],
+        adam: &adam::Settings,
+    ) -> f64 {
+        let loss = LogLikelihood { actions: demonstrations.actions_of(rows) };
+        let loss = |range: Range<usize>, output: &[f32], d_output: &mut [f32]| {
+            loss.gradient(range, output, d_output)
+        };
+        let term = Term { frames: Frames::at(&demonstrations.pixels, rows), loss: &loss };
+        self.network.minimise(&[term], adam)[0][0]
+    }
+
+    fn negative_log_likelihood(&mut self, demonstrations: &Demonstrations, rows: &[u32]) -> f64 {
+        let actions = self.actions();
+        let mut outputs = vec![0.0; rows.len() * (actions + 1)];
+        self.network.evaluate(Frames::at(&demonstrations.pixels, rows), &mut outputs);
+        let mut policy = Categorical::default();
+        let pairs = outputs.chunks_exact(actions + 1).zip(demonstrations.actions_of(rows));
+        let sum: f64 = pairs
+            .map(|(output, action)| {
+                policy.set(&output[..actions]);
+                f64::from(policy.log_probability(action))
+            })
+            .sum();
+        -sum / rows.len() as f64
     }
 
     fn weights(&self) -> Weights {

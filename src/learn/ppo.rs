@@ -90,6 +90,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Iterations that `samples` samples take, at least one.
+    pub fn iterations(&self, samples: u64) -> u64 {
+        samples.div_ceil(self.samples as u64).max(1)
+    }
+
     /// Table 6 of the paper, for Procgen; what it leaves open follows the baselines
     /// (algorithms.md §1.2).
     pub fn procgen() -> Self {

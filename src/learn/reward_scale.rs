@@ -35,6 +35,11 @@ impl RewardScale {
         }
     }
 
+    /// The same scale for other environments, whose episodes are about to begin.
+    pub fn continued(&self, environments: usize) -> Self {
+        Self { returns: vec![0.0; environments], ..self.clone() }
+    }
+
     /// Scales the rewards of consecutive steps, time-major `[steps, environments]`. Every step
     /// is scaled by what was seen up to it, itself included.
     pub fn apply(&mut self, rewards: &mut [f32], ends: &[End]) {

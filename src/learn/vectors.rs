@@ -2,9 +2,13 @@
 
 use super::{
     actor_critic::{ActorCritic, Weights, sample},
+    adam::{self, Moments},
     agent::{Acting, Agent, Chosen, Parameters, Policy, Shown},
+    bc::LogLikelihood,
     dapg::{Demonstrations, Guide},
-    ppo,
+    gaussian::Gaussian,
+    loss::{Head, Term},
+    ppo::{self, gather},
     rollout::{self, Rollout, Vectors},
 };
 use crate::{device::Device, pool::Pool};
@@ -45,6 +49,23 @@ impl Parameters for Weights {
     fn measured(&self) -> Vec<String> {
         (0..self.log_std().len()).map(|d| format!("std_{d}")).collect()
     }
+
+    fn with_fresh_moments(mut self) -> Self {
+        self.policy_moments = Moments::new(self.policy.len());
+        self.value_moments = Moments::new(self.value.len());
+        self
+    }
+
+    /// Raises the limit of the standard deviation if need be.
+    fn with_std(mut self, std: f32) -> Self {
+        if std > 0.0 {
+            self.log_std_range.1 = self.log_std_range.1.max(std.ln());
+            let network = self.policy_shape.parameters();
+            self.policy[network..].fill(std.ln());
+            self.keep_log_std_in_range();
+        }
+        self
+    }
 }
 
 impl Agent for GaussianAgent {
@@ -78,6 +99,43 @@ impl Agent for GaussianAgent {
             shown.map(|shown| Guide::new(shown.demonstrations, shown.config, shown.shuffle));
         let auxiliary = guide.as_mut().map(|guide| guide as &mut dyn ppo::Auxiliary);
         ppo::update(&mut **self, rollout, config, shuffle, iteration, auxiliary)
+    }
+
+    /// The actions are what the world did, not what was sampled: it clips every one to [-1, 1].
+    fn demonstrations(rollout: &Rollout, rows: &[usize]) -> Demonstrations {
+        let take = |values: &[f32]| -> Vec<f32> {
+            let width = values.len() / rollout.rows();
+            rows.iter().flat_map(|&r| &values[r * width..(r + 1) * width]).copied().collect()
+        };
+        let Vectors { observations, actions } = &rollout.experience;
+        let mut actions = take(actions);
+        actions.iter_mut().for_each(|a| *a = a.clamp(-1.0, 1.0));
+        Demonstrations { observations: take(observations), actions, rows: rows.len() }
+    }
+
+    fn imitate(
+        &mut self,
+        demonstrations: &Demonstrations,
+        rows: &[u32],
+        adam: &adam::Settings,
+    ) -> f64 {
+        let Demonstrations { observations, actions, rows: of } = demonstrations;
+        let observations = gather(observations, rows, *of);
+        let loss = LogLikelihood { actions: gather(actions, rows, *of), rows: rows.len() };
+        let term = Term { head: Head::Policy, observations: &observations, loss: &loss };
+        self.minimise(&[term], adam)[0][0]
+    }
+
+    fn negative_log_likelihood(&mut self, demonstrations: &Demonstrations, rows: &[u32]) -> f64 {
+        let Demonstrations { observations, actions, rows: of } = demonstrations;
+        let gaussian = Gaussian::new(&self.log_std());
+        let actions = gather(actions, rows, *of);
+        let mut mean = vec![0.0; actions.len()];
+        self.policy_mean(&gather(observations, rows, *of), &mut mean);
+        let dim = actions.len() / rows.len();
+        let pairs = actions.chunks(dim).zip(mean.chunks(dim));
+        let sum: f64 = pairs.map(|(a, m)| f64::from(gaussian.log_density(a, m))).sum();
+        -sum / rows.len() as f64
     }
 
     fn weights(&self) -> Weights {

@@ -18,8 +18,10 @@ pub struct Preset {
 }
 
 /// Every preset, embedded in the program.
-pub const PRESETS: &[Preset] =
-    &[Preset { name: "maze", toml: include_str!("../../assets/presets/maze.toml") }];
+pub const PRESETS: &[Preset] = &[
+    Preset { name: "maze", toml: include_str!("../../assets/presets/maze.toml") },
+    Preset { name: "procgen", toml: include_str!("../../assets/presets/procgen.toml") },
+];
 
 /// Everything that decides the result of a run, but for its seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -133,7 +135,10 @@ impl Config {
         if matches!(space, Ok(ActionSpace::Discrete { .. })) {
             config.total_samples = 100_000_000;
             config.ppo = ppo::Config::procgen();
-            config.evaluation.episodes = 10;
+            config.gsl = GslConfig::procgen();
+            config.dapg = dapg::Config::procgen();
+            config.bc = bc::Config::procgen();
+            config.evaluation.episodes = 8;
         }
         config.to_table()
     }
@@ -232,8 +237,7 @@ impl Config {
     /// The environment has others.
     pub fn architecture(&self, family: &dyn Family) -> Result<Architecture, ConfigError> {
         let ActionSpace::Continuous { dim } = family.spec().action else {
-            let allowed = "an environment with continuous actions: Generalist-Specialist Learning \
-                and behaviour cloning do not take others yet, `gslab train` does";
+            let allowed = "an environment with continuous actions";
             return Err(range("environment", &self.environment, allowed));
         };
         Ok(Architecture {
@@ -257,9 +261,26 @@ impl Config {
         })
     }
 
-    /// Iterations that `samples` samples take, at least one.
-    pub fn iterations(&self, samples: u64) -> u64 {
-        samples.div_ceil(self.ppo.samples as u64).max(1)
+    /// PPO of a specialist: that of the generalist on its own number of environments.
+    pub fn specialist_ppo(&self) -> ppo::Config {
+        let mut ppo = self.ppo.clone();
+        if self.gsl.specialist_environments > 0 {
+            let steps = ppo.samples / ppo.environments;
+            ppo.environments = self.gsl.specialist_environments;
+            ppo.samples = steps * ppo.environments;
+            ppo.minibatch = ppo.minibatch.min(ppo.samples);
+        }
+        ppo
+    }
+
+    /// PPO of phase II.
+    pub fn merge_ppo(&self) -> ppo::Config {
+        let mut ppo = self.ppo.clone();
+        ppo.entropy_coefficient = self.dapg.entropy_coefficient;
+        if self.dapg.epochs > 0 {
+            ppo.epochs = self.dapg.epochs;
+        }
+        ppo
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
@@ -269,9 +290,10 @@ impl Config {
                 let allowed = "0: only values learned from pixels are clipped";
                 return Err(range("ppo.value_clip", self.ppo.value_clip, allowed));
             }
-            ActionSpace::Continuous { .. } => self.validate_gsl(family.spec().variations)?,
+            ActionSpace::Continuous { .. } => self.validate_split()?,
             ActionSpace::Discrete { n } => self.pixel_architecture(n).map(drop)?,
         }
+        self.validate_gsl()?;
         let Self { ppo, dapg, bc, evaluation, .. } = self;
 
         at_least("total_samples", self.total_samples, 1)?;
@@ -318,8 +340,12 @@ impl Config {
         at_least("evaluation.every", evaluation.every, 1)
     }
 
-    fn validate_gsl(&self, variations: u32) -> Result<(), ConfigError> {
-        let gsl = &self.gsl;
+    /// Whether the environment has enough variations for the specialists.
+    ///
+    /// # Errors
+    /// It has not.
+    pub fn validate_split(&self) -> Result<(), ConfigError> {
+        let (gsl, variations) = (&self.gsl, self.family()?.spec().variations);
         at_least("gsl.specialists", gsl.specialists, 1)?;
         if gsl.low_variations == 0 || gsl.low_variations as u64 > u64::from(variations) {
             let allowed = format!("from 1 to the {variations} variations of {}", self.environment);
@@ -329,6 +355,12 @@ impl Config {
             let allowed = format!("at most gsl.low_variations = {}", gsl.low_variations);
             return Err(range("gsl.specialists", gsl.specialists, allowed));
         }
+        Ok(())
+    }
+
+    fn validate_gsl(&self) -> Result<(), ConfigError> {
+        let gsl = &self.gsl;
+        within("gsl.specialist_environments", gsl.specialist_environments, 0, 1_000_000)?;
         within("gsl.low_success", gsl.low_success, 0.0, 1.0)?;
         at_least("gsl.specialist_samples", gsl.specialist_samples, 1)?;
         let most = MOST_ROWS as u64;
@@ -521,6 +553,29 @@ mod tests {
         assert_eq!((p.minibatch, c.total_samples), (1024, 100_000_000));
         assert_eq!(c.pixel_architecture(15).unwrap().parameters(), 626_256);
         assert!(with(&["ppo.value_clip=0.2"]).is_err(), "the maze's values are not clipped");
+    }
+
+    #[test]
+    fn procgen_preset_holds_tables_6_and_8() {
+        let c = Config::from_preset("procgen", &[]).unwrap();
+        let g = &c.gsl;
+        assert_eq!((g.specialists, g.low_variations, g.specialist_environments), (75, 300, 16));
+        assert_eq!((g.specialist_samples, g.merge_samples), (262_144, 819_200));
+        assert_eq!(g.demonstration_samples * 75, 256 * 32 * 75);
+        assert_eq!(g.generalist_demonstration_samples, 256 * 8 * 724);
+        assert_eq!((g.window, g.epsilon, g.demonstration_threshold), (600, 0.03, 0.15));
+        assert_eq!((c.dapg.entropy_coefficient, c.dapg.minibatch), (0.05, 1024));
+        assert_eq!(c.specialist_ppo().samples, 16 * 256);
+        let family = c.family().unwrap();
+        assert_eq!(
+            (family.spec().variations, family.spec().return_range),
+            (1024, Some((1.0, 40.0)))
+        );
+        // Beside the number of levels, they are what a game has without a preset.
+        let game =
+            "environment = \"procgen:bigfish\"\n[env]\nmode = \"easy\"\nlevels = \"training\"";
+        assert_eq!(Config::parse(game, "test", &[]).unwrap(), c);
+        c.validate_split().unwrap();
     }
 
     #[test]

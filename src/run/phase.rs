@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result},
     gsl::{config::PlateauScore, evaluate::evaluate},
     learn::{
-        actor_critic::{ActorCritic, Weights},
+        actor_critic::Weights,
         agent::{Agent, Parameters, Shown},
         ppo,
         reward_scale::RewardScale,
@@ -31,6 +31,7 @@ use gslab_envs::{
 };
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::VecDeque,
     fs,
     path::{Path, PathBuf},
 };
@@ -51,9 +52,9 @@ impl Context<'_> {
         (0..self.family.spec().variations).collect()
     }
 
-    /// An actor-critic on the run's device.
-    pub fn network(&self, weights: Weights) -> Box<dyn ActorCritic> {
-        self.device.actor_critic(weights)
+    /// An agent on the run's device.
+    pub fn agent<A: Agent>(&self, weights: A::Weights) -> A {
+        A::new(self.device, &self.config.environment, weights)
     }
 }
 
@@ -89,6 +90,10 @@ pub struct Phase<'a, A: Agent = GaussianAgent> {
     pub variations: Vec<u32>,
     /// What it starts from.
     pub weights: A::Weights,
+    /// The scale of rewards that it goes on with; `None` begins a new one, if they are scaled.
+    pub reward_scale: Option<RewardScale>,
+    /// How it learns.
+    pub ppo: ppo::Config,
     /// Makes it phase II: PPO with these as an auxiliary term.
     pub demonstrations: Option<&'a A::Demonstrations>,
     /// Whether the policy's standard deviation is scheduled; if not it is learned.
@@ -117,9 +122,14 @@ pub struct Checkpoint<W = Weights> {
     pub curve: Vec<f64>,
     environments: Vec<Vec<u8>>,
     /// Of runs whose rewards are scaled.
-    reward_scale: Option<RewardScale>,
+    pub reward_scale: Option<RewardScale>,
+    /// Normalised returns of the last episodes, at most [`RECENT`].
+    recent: VecDeque<f64>,
     metrics: Offsets,
 }
+
+/// Episodes over which returns are averaged, as in the baselines of Procgen (algorithms.md §1.2).
+const RECENT: usize = 100;
 
 impl<W> Checkpoint<W> {
     /// The best weights if they were looked for, else the last.
@@ -136,13 +146,33 @@ pub enum Flow {
     Stop,
 }
 
-/// Told after every iteration of its weights and the curve so far.
-pub type Observer<'o, A = GaussianAgent> = &'o mut dyn FnMut(&A, &[f64]) -> Result<Flow>;
+/// A phase after an iteration.
+pub struct Seen<'a, A: Agent = GaussianAgent> {
+    pub agent: &'a A,
+    /// The score that H looks at, of every iteration so far.
+    pub curve: &'a [f64],
+    /// Of runs whose rewards are scaled.
+    pub reward_scale: Option<&'a RewardScale>,
+}
+
+/// Told after every iteration.
+pub type Observer<'o, A = GaussianAgent> = &'o mut dyn FnMut(&Seen<'_, A>) -> Result<Flow>;
+
+/// An observer that lets the phase run on.
+pub fn unobserved<A: Agent>(_: &Seen<'_, A>) -> Result<Flow> {
+    Ok(Flow::Continue)
+}
 
 /// A phase's checkpoint, in its directory.
 pub const CHECKPOINT: &str = "checkpoint.bin";
 /// A seed's final weights, in the seed's directory.
 pub const FINAL: &str = "final.bin";
+
+impl<'a, A: Agent> Seen<'a, A> {
+    fn of(agent: &'a A, state: &'a Checkpoint<A::Weights>) -> Self {
+        Self { agent, curve: &state.curve, reward_scale: state.reward_scale.as_ref() }
+    }
+}
 
 impl<A: Agent> Phase<'_, A> {
     /// Runs the phase until it has done `iterations` iterations or the observer stops it. On
@@ -156,7 +186,7 @@ impl<A: Agent> Phase<'_, A> {
         let path = self.dir.join(CHECKPOINT);
         let columns = self.columns();
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-        let mut config = self.ppo_config(context.config);
+        let mut config = self.ppo.clone();
         let levels = LevelSet::new(
             self.variations.clone(),
             Order::Uniform,
@@ -180,16 +210,15 @@ impl<A: Agent> Phase<'_, A> {
                 best: None,
                 curve: Vec::new(),
                 environments: pool.snapshot(),
-                reward_scale: (config.reward_gamma > 0.0)
-                    .then(|| RewardScale::new(config.environments, config.reward_gamma)),
+                reward_scale: self.first_reward_scale(),
+                recent: VecDeque::new(),
                 metrics: metrics.synced_offsets()?,
             };
             store(&path, &state)?;
             (state, metrics)
         };
 
-        let environment = &context.config.environment;
-        let mut agent = A::new(context.device, environment, state.weights.clone());
+        let mut agent: A = context.agent(state.weights.clone());
         let noise = Stream::new(self.seed, "noise");
         let shuffle = Stream::new(self.seed, "shuffle");
         let shown = self.demonstrations.map(|demonstrations| {
@@ -203,15 +232,17 @@ impl<A: Agent> Phase<'_, A> {
 
         // The state of a resumed phase was already seen by the observer, but the observer of a
         // resumed process was not.
-        let mut flow =
-            if state.iterations > 0 { observer(&agent, &state.curve)? } else { Flow::Continue };
+        let mut flow = match state.iterations {
+            0 => Flow::Continue,
+            _ => observer(&Seen::of(&agent, &state))?,
+        };
         while flow == Flow::Continue && state.iterations < iterations {
             if let Some(anneal) = self.anneal {
                 agent.fix_std(anneal.std(state.iterations, iterations));
             }
             if self.demonstrations.is_some() {
                 let factor = context.config.dapg.learning_rate_factor(state.iterations, iterations);
-                config.learning_rate = factor * context.config.ppo.learning_rate;
+                config.learning_rate = factor * self.ppo.learning_rate;
             }
             let mut rollout =
                 agent.collect(&mut pool, steps, noise, state.iterations * steps as u64);
@@ -233,11 +264,20 @@ impl<A: Agent> Phase<'_, A> {
             if !(report.policy_loss + report.value_loss + report.auxiliary[0]).is_finite() {
                 return Err(not_finite("the loss"));
             }
-            let row = self.row(mean_reward, &rollout, &report, &agent.measures());
-            let success = row[2];
+            let spec = context.family.spec();
+            for episode in &rollout.episodes {
+                state.recent.truncate(RECENT - 1);
+                state.recent.push_front(spec.normalised(episode.total_reward.into()));
+            }
+            let recent = mean(state.recent.iter().copied());
+            let row = self.row(mean_reward, recent, &rollout, &report, &agent.measures());
+            let success = row[3];
             state.curve.push(match context.config.gsl.score {
                 PlateauScore::MeanReward => mean_reward,
                 PlateauScore::Success => success,
+                // Before the first episode has ended nothing better than chance is known.
+                PlateauScore::Return if state.recent.is_empty() => 0.0,
+                PlateauScore::Return => recent,
             });
             metrics.append(state.iterations, (state.iterations + 1) * samples, &row)?;
             state.iterations += 1;
@@ -249,7 +289,7 @@ impl<A: Agent> Phase<'_, A> {
             if self.keep_best && state.iterations % context.config.evaluation.every == 0 {
                 self.measure(context, &mut agent, &mut state);
             }
-            flow = observer(&agent, &state.curve)?;
+            flow = observer(&Seen::of(&agent, &state))?;
             let stop = interrupt::requested();
             let done = flow == Flow::Stop || state.iterations == iterations;
             if stop || done || state.iterations % context.config.checkpoint_every == 0 {
@@ -293,15 +333,12 @@ impl<A: Agent> Phase<'_, A> {
         }
     }
 
-    fn ppo_config(&self, config: &Config) -> ppo::Config {
-        let mut ppo = config.ppo.clone();
-        if self.demonstrations.is_some() {
-            ppo.entropy_coefficient = config.dapg.entropy_coefficient;
-            if config.dapg.epochs > 0 {
-                ppo.epochs = config.dapg.epochs;
-            }
-        }
-        ppo
+    fn first_reward_scale(&self) -> Option<RewardScale> {
+        let &ppo::Config { environments, reward_gamma, .. } = &self.ppo;
+        (reward_gamma > 0.0).then(|| match &self.reward_scale {
+            Some(scale) => scale.continued(environments),
+            None => RewardScale::new(environments, reward_gamma),
+        })
     }
 
     fn check_network(&self, path: &Path, found: &A::Weights) -> Result<()> {
@@ -317,6 +354,7 @@ impl<A: Agent> Phase<'_, A> {
         let mut columns: Vec<String> = [
             "mean_reward",
             "mean_return",
+            "recent_normalised_return",
             "success",
             "episodes",
             "policy_loss",
@@ -348,6 +386,7 @@ impl<A: Agent> Phase<'_, A> {
     fn row(
         &self,
         mean_reward: f64,
+        recent: f64,
         rollout: &Rollout<A::Experience>,
         report: &ppo::Report,
         measures: &[f64],
@@ -357,6 +396,7 @@ impl<A: Agent> Phase<'_, A> {
         let mut row = vec![
             mean_reward,
             mean(episodes.iter().map(|e| f64::from(e.total_reward))),
+            recent,
             mean(episodes.iter().map(|e| flag(e.solved))),
             episodes.len() as f64,
             report.policy_loss,

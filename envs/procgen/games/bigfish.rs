@@ -3,7 +3,7 @@
 use crate::procgen::{
     engine::Engine,
     entity::{Entity, PLAYER},
-    game::{Background, Facts, Game, Sprite},
+    game::{Background, Facts, Game, Scores, Sprite},
     layout::Layout,
     options::Mode,
 };
@@ -29,6 +29,7 @@ impl Game for Bigfish {
     const FACTS: &'static Facts = &Facts {
         name: "bigfish",
         about: "eat smaller fish, avoid bigger ones",
+        scores: Scores { easy: (1.0, 40.0), hard: (0.0, 40.0) },
         timeout: 6000,
         // Several fish at once are possible, all thirty are not.
         rewards: (0.0, FISH_QUOTA as f32 + COMPLETION_BONUS),

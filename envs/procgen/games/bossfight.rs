@@ -3,7 +3,7 @@
 use crate::procgen::{
     engine::Engine,
     entity::{EXPLOSION, Entity, PLAYER},
-    game::{Background, Facts, Game, Sprite, Theme},
+    game::{Background, Facts, Game, Scores, Sprite, Theme},
     layout::Layout,
     options::Mode,
 };
@@ -90,6 +90,7 @@ impl Game for Bossfight {
     const FACTS: &'static Facts = &Facts {
         name: "bossfight",
         about: "shoot the boss while its shields are down",
+        scores: Scores { easy: (0.5, 13.0), hard: (0.5, 13.0) },
         timeout: 4000,
         // Two bullets at once can win the last round twice.
         rewards: (0.0, 2.0 * POSITIVE_REWARD + COMPLETION_BONUS),

@@ -3,7 +3,7 @@
 use crate::procgen::{
     engine::Engine,
     entity::{EXPLOSION, Entity, PLAYER, SPACE, WALL_OBJ},
-    game::{Background, Facts, Game, Sprite},
+    game::{Background, Facts, Game, Scores, Sprite},
     layout::Layout,
     options::Mode,
 };
@@ -38,6 +38,7 @@ impl Game for Caveflyer {
     const FACTS: &'static Facts = &Facts {
         name: "caveflyer",
         about: "fly a ship through a cave to the goal",
+        scores: Scores { easy: (3.5, 12.0), hard: (2.0, 13.4) },
         memory: true,
         exploration: Some(1_259_048_185),
         // Each of the bullets in flight can destroy a target in the same step.

@@ -3,7 +3,7 @@
 use crate::{draw::Rect, procgen::{
     engine::Engine,
     entity::{Entity, PLAYER, SPACE, WALL_OBJ},
-    game::{Background, Facts, Game, Sprite},
+    game::{Background, Facts, Game, Scores, Sprite},
     layout::Layout,
     options::Mode,
     paint::Canvas,
@@ -57,6 +57,7 @@ impl Game for Chaser {
     const FACTS: &'static Facts = &Facts {
         name: "chaser",
         about: "collect all orbs in a maze, from enemies that large orbs make edible",
+        scores: Scores { easy: (0.5, 13.0), hard: (0.5, 14.2) },
         extreme: true,
         rewards: (0.0, COMPLETION_BONUS + (1.0 + LARGE_ORBS) * ORB_REWARD),
         background: Background::TopDownSimple,

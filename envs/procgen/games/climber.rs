@@ -3,7 +3,7 @@
 use crate::procgen::{
     engine::Engine,
     entity::{Entity, PLAYER, WALL_OBJ},
-    game::{Background, Facts, Game, Sprite},
+    game::{Background, Facts, Game, Scores, Sprite},
     layout::Layout,
     options::Mode,
 };
@@ -88,6 +88,7 @@ impl Game for Climber {
     const FACTS: &'static Facts = &Facts {
         name: "climber",
         about: "jump from platform to platform and collect all crystals",
+        scores: Scores { easy: (2.0, 12.6), hard: (1.0, 12.6) },
         exploration: Some(1_561_126_160),
         rewards: (0.0, COIN_REWARD + COMPLETION_BONUS),
         background: Background::Platform,

@@ -3,7 +3,7 @@
 use crate::{draw::Rect, procgen::{
     engine::Engine,
     entity::{Entity, PLAYER, TRAIL, WALL_OBJ},
-    game::{Background, Facts, Game, Sprite},
+    game::{Background, Facts, Game, Scores, Sprite},
     layout::Layout,
     options::Mode,
 }};
@@ -115,6 +115,7 @@ impl Game for Coinrun {
     const FACTS: &'static Facts = &Facts {
         name: "coinrun",
         about: "run and jump to the coin at the right end",
+        scores: Scores { easy: (5.0, 10.0), hard: (5.0, 10.0) },
         exploration: Some(1_949_448_038),
         rewards: (0.0, GOAL_REWARD),
         background: Background::Platform,

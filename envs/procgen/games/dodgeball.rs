@@ -3,7 +3,7 @@
 use crate::procgen::{
     engine::{AGENT, Engine},
     entity::{Entity, PLAYER, WALL_OBJ},
-    game::{Facts, Game, Sprite, Theme},
+    game::{Facts, Game, Scores, Sprite, Theme},
     layout::Layout,
     options::Mode,
     spawn::Area,
@@ -73,6 +73,7 @@ impl Game for Dodgeball {
     const FACTS: &'static Facts = &Facts {
         name: "dodgeball",
         about: "hit all enemies with balls and dodge theirs, then leave through the door",
+        scores: Scores { easy: (1.5, 19.0), hard: (1.5, 19.0) },
         extreme: true,
         memory: true,
         // Several enemies at once are possible, all are not.

@@ -3,7 +3,7 @@
 use crate::procgen::{
     engine::Engine,
     entity::{Entity, PLAYER},
-    game::{Facts, Game, Sprite},
+    game::{Facts, Game, Scores, Sprite},
     layout::Layout,
     options::Mode,
 };
@@ -52,6 +52,7 @@ impl Game for Fruitbot {
     const FACTS: &'static Facts = &Facts {
         name: "fruitbot",
         about: "fly through gaps, gather fruit, avoid all other food",
+        scores: Scores { easy: (-1.5, 32.4), hard: (-0.5, 27.2) },
         // Several objects at once are possible, all of them are not.
         rewards: (
             MAX_FOOD as f32 * BAD_REWARD,

@@ -3,7 +3,7 @@
 use crate::procgen::{
     engine::Engine,
     entity::{AGENT_OBJ, DOOR_OBJ, EXIT_OBJ, Entity, KEY_OBJ, PLAYER, SPACE, WALL_OBJ},
-    game::{Facts, Game, Sprite},
+    game::{Facts, Game, Scores, Sprite},
     layout::Layout,
     options::Mode,
     spawn::Area,
@@ -37,6 +37,7 @@ impl Game for Heist {
     const FACTS: &'static Facts = &Facts {
         name: "heist",
         about: "fetch keys, open locks, steal the gem",
+        scores: Scores { easy: (3.5, 10.0), hard: (2.0, 10.0) },
         memory: true,
         exploration: Some(876_640_971),
         rewards: (0.0, COMPLETION_BONUS),

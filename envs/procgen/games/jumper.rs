@@ -4,7 +4,7 @@ use crate::{draw::{Call, Colour, Rect}, procgen::{
         atan2::atan2f,
     engine::Engine,
     entity::{Entity, PLAYER, SPACE, TRAIL, WALL_OBJ},
-    game::{Background, Facts, Game, Sprite},
+    game::{Background, Facts, Game, Scores, Sprite},
     layout::Layout,
     options::Mode,
     paint::Canvas,
@@ -61,6 +61,7 @@ impl Game for Jumper {
     const FACTS: &'static Facts = &Facts {
         name: "jumper",
         about: "find the carrot in a cave, with double jumps and a compass",
+        scores: Scores { easy: (1.0, 10.0), hard: (1.0, 10.0) },
         memory: true,
         exploration: Some(1_434_825_276),
         rewards: (0.0, REWARD),

@@ -3,7 +3,7 @@
 use crate::{draw::Rect, procgen::{
     engine::Engine,
     entity::{Entity, PLAYER},
-    game::{Facts, Game, Sprite},
+    game::{Facts, Game, Scores, Sprite},
     layout::Layout,
     options::Mode,
     sign,
@@ -51,6 +51,7 @@ impl Game for Leaper {
     const FACTS: &'static Facts = &Facts {
         name: "leaper",
         about: "cross roads and rivers to the finish line",
+        scores: Scores { easy: (1.5, 10.0), hard: (1.5, 10.0) },
         extreme: true,
         exploration: Some(1_318_677_581),
         timeout: 500,

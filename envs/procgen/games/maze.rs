@@ -3,7 +3,7 @@
 use crate::procgen::{
     engine::Engine,
     entity::{PLAYER, SPACE, WALL_OBJ},
-    game::{Facts, Game, Sprite},
+    game::{Facts, Game, Scores, Sprite},
     layout::Layout,
     options::Mode,
 };
@@ -23,6 +23,7 @@ impl Game for Maze {
     const FACTS: &'static Facts = &Facts {
         name: "maze",
         about: "find the cheese in a maze",
+        scores: Scores { easy: (5.0, 10.0), hard: (4.0, 10.0) },
         memory: true,
         exploration: Some(158_988_835),
         timeout: 500,

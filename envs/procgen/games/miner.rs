@@ -3,7 +3,7 @@
 use crate::procgen::{
     engine::Engine,
     entity::{PLAYER, SPACE, WALL_OBJ},
-    game::{Background, Facts, Game, Sprite},
+    game::{Background, Facts, Game, Scores, Sprite},
     layout::Layout,
     options::Mode,
 };
@@ -32,6 +32,7 @@ impl Game for Miner {
     const FACTS: &'static Facts = &Facts {
         name: "miner",
         about: "dig for all diamonds under falling boulders, then go to the exit",
+        scores: Scores { easy: (1.5, 13.0), hard: (1.5, 20.0) },
         memory: true,
         rewards: (0.0, DIAMOND_REWARD + COMPLETION_BONUS),
         background: Background::Platform,

@@ -3,7 +3,7 @@
 use crate::{draw::Colour, procgen::{
     engine::Engine,
     entity::{EXPLOSION, Entity, PLAYER, SPACE, WALL_OBJ},
-    game::{Background, Facts, Game, Sprite},
+    game::{Background, Facts, Game, Scores, Sprite},
     layout::Layout,
     options::Mode,
     paint::Canvas,
@@ -57,6 +57,7 @@ impl Game for Ninja {
     const FACTS: &'static Facts = &Facts {
         name: "ninja",
         about: "reach the mushroom with charged jumps and throwing stars",
+        scores: Scores { easy: (3.5, 10.0), hard: (2.0, 10.0) },
         exploration: Some(1_123_500_215),
         rewards: (0.0, REWARD),
         background: Background::Platform,

@@ -3,7 +3,7 @@
 use crate::{draw::Colour, procgen::{
     engine::Engine,
     entity::{EXPLOSION, Entity},
-    game::{Background, Facts, Game, Sprite, Theme},
+    game::{Background, Facts, Game, Scores, Sprite, Theme},
     layout::Layout,
     options::Mode,
     paint::Canvas,
@@ -70,6 +70,7 @@ impl Game for Plunder {
     const FACTS: &'static Facts = &Facts {
         name: "plunder",
         about: "sink the ships that are wanted and spare the others",
+        scores: Scores { easy: (4.5, 30.0), hard: (3.0, 30.0) },
         timeout: 4000,
         // Several ships at once are possible, all twenty are not.
         rewards: (0.0, TARGET_QUOTA as f32 * POSITIVE_REWARD + COMPLETION_BONUS),

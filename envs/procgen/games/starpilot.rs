@@ -3,7 +3,7 @@
 use crate::{draw::{Picture, Rect}, procgen::{
     engine::{Engine, layout_entities},
     entity::{EXPLOSION, Entity, PLAYER},
-    game::{Background, Facts, Game, Sprite, Theme},
+    game::{Background, Facts, Game, Scores, Sprite, Theme},
     layout::Layout,
     options::Mode,
     paint::Canvas,
@@ -73,6 +73,7 @@ impl Game for Starpilot {
     const FACTS: &'static Facts = &Facts {
         name: "starpilot",
         about: "fly through a stream of enemies and shoot them",
+        scores: Scores { easy: (2.5, 64.0), hard: (1.5, 35.0) },
         extreme: true,
         // Several enemies at once are possible, all of a level are not.
         rewards: (0.0, (SHOOTER_WIN_TIME / DELTA_T.0 * MAX_GROUP) as f32 + COMPLETION_BONUS),

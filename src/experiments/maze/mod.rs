@@ -13,12 +13,15 @@ use crate::{
         config::Merge,
         evaluate::{Acting, evaluate},
     },
-    learn::actor_critic::{ActorCritic, Weights},
+    learn::{
+        actor_critic::{ActorCritic, Weights},
+        vectors::GaussianAgent,
+    },
     run::{
         config::{Config, ConfigError},
         file::{load, store},
         metrics::read_csv,
-        phase::{Context, FINAL, Flow},
+        phase::{Context, FINAL, unobserved},
     },
 };
 use gslab_envs::{
@@ -74,12 +77,14 @@ pub fn reproduce(context: &Context<'_>, first_seed: u64, seeds: u64) -> Result<M
 }
 
 fn one_seed(context: &Context<'_>, dir: &Path, seed: u64, label: String) -> Result<SeedResult> {
-    let algorithm = Algorithm1 { context, dir, seed, label };
+    let architecture = context.config.architecture(context.family)?;
+    let new = |seed| Weights::new(&architecture, seed);
+    let algorithm = Algorithm1::<GaussianAgent> { context, dir, seed, label, new: &new };
     // The dashed curve: the same generalist, trained on to the samples that the method takes.
     let (outcome, baseline) = algorithm.run(|_, samples| {
-        let iterations = context.config.iterations(samples);
-        let phase = algorithm.generalist_phase()?;
-        Ok(phase.run(context, iterations, &mut |_, _| Ok(Flow::Continue))?.weights)
+        let phase = algorithm.generalist_phase();
+        let iterations = phase.ppo.iterations(samples);
+        Ok(phase.run(context, iterations, &mut unobserved)?.weights)
     })?;
     let cloned = if outcome.good_enough {
         outcome.plateau.weights.clone()
@@ -97,7 +102,7 @@ fn one_seed(context: &Context<'_>, dir: &Path, seed: u64, label: String) -> Resu
         .map(|i| curve(&format!("specialist-{i}"), at_plateau, specialists))
         .collect::<Result<Vec<_>>>()?;
     let merge_start = outcome.samples as f64
-        - context.config.iterations(context.config.gsl.merge_samples) as f64 * per_iteration;
+        - context.config.ppo.iterations(context.config.gsl.merge_samples) as f64 * per_iteration;
     let (finetuned, likelihood, max_advantage) = if outcome.good_enough {
         Default::default()
     } else {
@@ -112,7 +117,7 @@ fn one_seed(context: &Context<'_>, dir: &Path, seed: u64, label: String) -> Resu
         .map(|specialist| {
             evaluate(
                 context.family,
-                &mut *context.network(specialist.checkpoint.best_weights().clone()),
+                &mut context.agent::<GaussianAgent>(specialist.checkpoint.best_weights().clone()),
                 &specialist.variations,
                 EPISODES,
                 Acting::Sampled,
@@ -125,7 +130,7 @@ fn one_seed(context: &Context<'_>, dir: &Path, seed: u64, label: String) -> Resu
         seed,
         plateau_detected: outcome.plateau.detected,
         plateau_iteration: outcome.plateau.iterations,
-        budget_iterations: context.config.iterations(context.config.total_samples),
+        budget_iterations: context.config.ppo.iterations(context.config.total_samples),
         total_samples: outcome.samples,
         generalist: curve("generalist", 0.0, 1.0)?,
         specialists: specialist_curves,
@@ -158,7 +163,7 @@ fn curve(dir: &Path, start: f64, stretch: f64) -> Result<Vec<Point>> {
 
 fn snapshot(context: &Context<'_>, weights: &Weights, seed: u64) -> Result<Snapshot> {
     let options = options(context.config)?;
-    let mut network = context.network(weights.clone());
+    let mut network: GaussianAgent = context.agent(weights.clone());
     let network: &mut dyn ActorCritic = &mut *network;
     let seed = derive_seed(seed, "measured");
     let noise = Stream::new(seed, "playout noise");

@@ -2,25 +2,46 @@
 
 use super::Config;
 use crate::learn::{
+    agent::Pairs,
     categorical::Categorical,
     impala::{FRAME, Frames},
     loss::Tally,
 };
 use gslab_envs::rng::Stream;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// Frames and the actions to imitate there.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Demonstrations {
     /// `[rows, 64, 64, 3]`
+    #[serde(with = "serde_bytes")]
     pub pixels: Vec<u8>,
     /// `[rows]`
     pub actions: Vec<u32>,
 }
 
 impl Demonstrations {
-    pub fn rows(&self) -> usize {
+    /// The actions of rows.
+    pub fn actions_of(&self, rows: &[u32]) -> Vec<u32> {
+        rows.iter().map(|&row| self.actions[row as usize]).collect()
+    }
+}
+
+impl Pairs for Demonstrations {
+    fn rows(&self) -> usize {
         self.actions.len()
+    }
+
+    fn append(&mut self, other: &Self) {
+        self.pixels.extend_from_slice(&other.pixels);
+        self.actions.extend_from_slice(&other.actions);
+    }
+
+    fn first(mut self, rows: usize) -> Self {
+        self.pixels.truncate(rows * FRAME);
+        self.actions.truncate(rows);
+        self
     }
 }
 
@@ -35,7 +56,7 @@ impl Guide<'_> {
     /// The term of optimiser step `step`, counted over the whole run.
     pub fn minibatch(&self, step: u64, max_advantage: f32) -> SmoothedLikelihood<'_> {
         let rows = self.config.rows(self.shuffle, step, self.demonstrations.rows());
-        let actions = rows.iter().map(|&r| self.demonstrations.actions[r as usize]).collect();
+        let actions = self.demonstrations.actions_of(&rows);
         let weight = self.config.weight * max_advantage;
         SmoothedLikelihood { pixels: &self.demonstrations.pixels, rows, actions, weight }
     }
