@@ -15,7 +15,7 @@ use gslab::{
     run::{
         config::Config,
         file::load,
-        phase::{CHECKPOINT, Checkpoint, Context, Flow, Phase},
+        phase::{CHECKPOINT, Checkpoint, Context, Flow, Phase, unobserved},
         progress::Progress,
     },
 };
@@ -74,13 +74,15 @@ fn a_gpu_that_is_lost_ends_the_work_with_an_error_and_keeps_the_checkpoint() {
         seed: 1,
         variations: vec![0, 1],
         weights: Weights::new(&config.architecture(&*family).unwrap(), 1),
+        reward_scale: None,
+        ppo: config.ppo.clone(),
         demonstrations: None,
         anneal: None,
         keep_best: false,
     };
     let lost = gpu.work(|| {
-        phase.run(&context(&gpu), ITERATIONS, &mut |_, curve| {
-            if curve.len() == 5 {
+        phase.run(&context(&gpu), ITERATIONS, &mut |seen| {
+            if seen.curve.len() == 5 {
                 lose();
             }
             Ok(Flow::Continue)
@@ -94,7 +96,7 @@ fn a_gpu_that_is_lost_ends_the_work_with_an_error_and_keeps_the_checkpoint() {
     assert_eq!(error.exit_code(), 2);
     let kept: Checkpoint = load(&phase.dir.join(CHECKPOINT)).unwrap();
     assert_eq!(kept.iterations, 4);
-    let done = phase.run(&context(&Device::Cpu), ITERATIONS, &mut |_, _| Ok(Flow::Continue));
+    let done = phase.run(&context(&Device::Cpu), ITERATIONS, &mut unobserved);
     assert_eq!(done.unwrap().iterations, ITERATIONS);
 
     // Drawing: whatever is asked next says so.

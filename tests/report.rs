@@ -1,10 +1,14 @@
 //! Figures and report of the maze experiment, on invented results.
 
 use gslab::{
-    experiments::maze::{
-        figure::{self, Curves, EndedAt, Trajectories},
-        report::{self, Verdict, claims, summary_table, write_report},
-        result::{Ignorance, MazeResult, Point, SeedResult, Snapshot, Trajectory},
+    experiments::{
+        claim::Verdict,
+        curves::Point,
+        maze::{
+            figure::{self, EndedAt, Trajectories, curves},
+            report::{self, claims, summary_table, write_report},
+            result::{Ignorance, MazeResult, SeedResult, Snapshot, Trajectory},
+        },
     },
     gsl::evaluate::{Evaluation, Score},
     plot,
@@ -55,6 +59,7 @@ fn seed_result(seed: u64) -> SeedResult {
                 let progress = 1.0 - (-(i as f64) / speed).exp();
                 let between = |i: usize| from[i] + (to[i] - from[i]) * progress;
                 points.push(Point {
+                    recent: f64::NAN,
                     samples: start + (i as f64 + 1.0) * stride,
                     success: (between(0) + 0.035 * noise.next()).clamp(0.0, 1.0),
                     mean_reward: (between(1) + 0.006 * noise.next()).min(0.0),
@@ -273,7 +278,7 @@ fn figures_cope_with_any_result() {
 #[test]
 fn figures_are_equal_when_drawn_again() {
     let result = like_the_paper(3);
-    let curves = Curves::new(&result);
+    let curves = curves(&result);
     assert_eq!(plot::svg(&curves).unwrap(), plot::svg(&curves).unwrap());
     assert_eq!(plot::png(&curves).unwrap(), plot::png(&curves).unwrap());
     assert!(EndedAt::new(&result).caption().contains("3 seeds"));

@@ -3,6 +3,7 @@
 use super::game::Facts;
 use crate::{Level, OptionError};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Which distribution of levels a game draws from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -145,6 +146,15 @@ impl Options {
             (_, _, Levels::Named(LevelRange::Test)) => Some(TEST_LEVELS),
             _ if self.num_levels == 0 => Some(UNLIMITED),
             _ => Some((self.start_level, self.start_level + self.num_levels)),
+        }
+    }
+
+    /// Whether one of the levels has a seed in `seeds`.
+    pub fn plays_within(&self, facts: &Facts, seeds: Range<i32>) -> bool {
+        match (self.level_range(facts), &self.levels) {
+            (Some((low, high)), _) => low < seeds.end && seeds.start < high,
+            (None, Levels::Seeds(levels)) => levels.iter().any(|level| seeds.contains(level)),
+            (None, Levels::Named(_)) => false,
         }
     }
 

@@ -1,7 +1,11 @@
-use super::{NewRun, task};
+use super::{NewRun, procgen_game, task};
 use crate::{
     error::Result,
-    run::{config::Config, directory::Task},
+    experiments::procgen,
+    run::{
+        config::{Config, Overlap},
+        directory::Task,
+    },
 };
 use clap::{Args, Subcommand};
 use std::process::ExitCode;
@@ -19,14 +23,46 @@ enum Experiment {
         #[command(flatten)]
         new: NewRun,
     },
+    /// A game of Procgen, Section 6: GSL against its generalist, beside Table 1
+    Procgen {
+        /// Name of the game
+        #[arg(long, value_name = "GAME", default_value = "bigfish")]
+        game: String,
+        /// Multiply the paper's budgets by this, above 0, up to 1
+        #[arg(long, value_name = "F", default_value_t = 1.0, value_parser = parse_scale)]
+        scale: f64,
+        #[command(flatten)]
+        new: NewRun,
+    },
 }
 
 impl Reproduce {
     pub fn run(self) -> Result<ExitCode> {
-        let Experiment::Maze { new } = self.experiment;
-        let config = Config::from_preset("maze", &new.settings)?;
-        let task = Task::ReproduceMaze { first_seed: new.seed, seeds: new.seeds };
-        task::begin(&new, "reproduce-maze", &task, &config)?;
+        match self.experiment {
+            Experiment::Maze { new } => {
+                let config = Config::from_preset("maze", &new.settings)?;
+                let task = Task::ReproduceMaze { first_seed: new.seed, seeds: new.seeds };
+                task::begin(&new, "reproduce-maze", &task, &config)?;
+            }
+            Experiment::Procgen { game, scale, new } => {
+                let name = procgen_game(&game)?.facts.name;
+                let environment = format!("procgen:{name}");
+                let mut config = Config::from_preset_in("procgen", &environment, &[])?;
+                procgen::scale::scale(&mut config, scale);
+                let config = config.with_trained(&new.settings)?;
+                config.validate_split()?;
+                config.on_test_levels(1, Overlap::Refuse)?;
+                let task = Task::ReproduceProcgen { first_seed: new.seed, seeds: new.seeds, scale };
+                task::begin(&new, &format!("reproduce-{name}"), &task, &config)?;
+            }
+        }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn parse_scale(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(scale) if scale > 0.0 && scale <= 1.0 => Ok(scale),
+        _ => Err("must be above 0, up to 1".into()),
     }
 }

@@ -3,12 +3,16 @@
 use super::{Machine, NewRun};
 use crate::{
     error::{Error, Result},
-    experiments::maze::{self, figure, report, result::MazeResult},
+    experiments::{
+        maze::{self, figure, report, result::MazeResult},
+        procgen,
+    },
     gsl::{
         algorithm1::Algorithm1,
         evaluate::{Evaluation, evaluate},
     },
     learn::{actor_critic, agent::Agent, impala, pixels::Pixels, vectors::GaussianAgent},
+    plot,
     run::{
         config::{self, Config},
         directory::{RunDirectory, Task},
@@ -86,20 +90,31 @@ fn perform(context: &Context<'_>, task: &Task, machine: &Machine) -> Result<()> 
                     let new = |seed| actor_critic::Weights::new(&architecture, seed);
                     policies.make::<GaussianAgent>(&new)
                 }
-                ActionSpace::Discrete { n } => {
-                    let architecture = context.config.pixel_architecture(n)?;
+                actions => {
+                    let architecture = context.config.pixel_architecture(actions)?;
                     let initial = context.config.impala.initialisation;
                     let new = |seed| impala::cpu::Weights::new(architecture.clone(), initial, seed);
                     policies.make::<Pixels>(&new)
                 }
             }
         }
+        Task::ReproduceProcgen { first_seed, seeds, scale } => {
+            let result = procgen::reproduce(context, first_seed, seeds, scale)?;
+            let drawing = |e: plot::Error| Error::Figure(e.to_string());
+            write_json(context, &result)?;
+            procgen::report::save_figures(context.run, &result).map_err(drawing)?;
+            procgen::report::write_report(context.run, &result, context.config)?;
+            machine.output.json(&result)?;
+            machine.output.say(&procgen::report::summary_table(&result));
+            say_report(context, machine);
+            Ok(())
+        }
         Task::ReproduceMaze { first_seed, seeds } => {
             let result = maze::reproduce(context, first_seed, seeds)?;
             write_maze(context, &result)?;
             machine.output.json(&result)?;
             machine.output.say(&report::summary_table(&result));
-            machine.output.say(&format!("report: {}", context.run.join("report.html").display()));
+            say_report(context, machine);
             Ok(())
         }
     });
@@ -107,11 +122,19 @@ fn perform(context: &Context<'_>, task: &Task, machine: &Machine) -> Result<()> 
     worked.map_err(|error| Error::LostDevice { run: context.run.into(), error })?
 }
 
-fn write_maze(context: &Context<'_>, result: &MazeResult) -> Result<()> {
-    let options = maze::options(context.config)?;
+fn say_report(context: &Context<'_>, machine: &Machine) {
+    machine.output.say(&format!("report: {}", context.run.join("report.html").display()));
+}
+
+fn write_json(context: &Context<'_>, result: &impl Serialize) -> Result<()> {
     let json =
         serde_json::to_string_pretty(result).expect("results are plain data that always serialise");
-    write_atomic(&context.run.join("result.json"), json.as_bytes())?;
+    Ok(write_atomic(&context.run.join("result.json"), json.as_bytes())?)
+}
+
+fn write_maze(context: &Context<'_>, result: &MazeResult) -> Result<()> {
+    let options = maze::options(context.config)?;
+    write_json(context, result)?;
     let drawing = |e: &dyn std::fmt::Display| Error::Figure(e.to_string());
     figure::save(context.run, result, &options).map_err(|e| drawing(&e))?;
     report::write_report(context.run, result, &context.config.to_toml()).map_err(|e| drawing(&e))

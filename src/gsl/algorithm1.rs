@@ -46,6 +46,8 @@ pub struct Plateau<W = Weights> {
 /// A specialist after its training.
 #[derive(Clone, Debug)]
 pub struct Specialist<W = Weights> {
+    /// Of its directory.
+    pub name: String,
     pub variations: Vec<u32>,
     pub checkpoint: Checkpoint<W>,
 }
@@ -304,9 +306,10 @@ impl<A: Agent> Algorithm1<'_, A> {
     ) -> Result<Specialist<A::Weights>> {
         let config = self.config();
         let Start { weights, reward_scale } = start.clone();
+        let name = format!("specialist-{number}");
         let phase = Phase::<A> {
             name: format!("{}specialist {number}", self.label),
-            dir: self.dir.join(format!("specialist-{number}")),
+            dir: self.dir.join(&name),
             seed: derive_seed(self.seed, &format!("specialist {number}")),
             variations: variations.to_vec(),
             weights: weights.with_fresh_moments().with_std(config.specialist_std),
@@ -318,7 +321,7 @@ impl<A: Agent> Algorithm1<'_, A> {
         };
         let iterations = phase.ppo.iterations(config.specialist_samples);
         let checkpoint = phase.run(self.context, iterations, &mut unobserved)?;
-        Ok(Specialist { variations: variations.to_vec(), checkpoint })
+        Ok(Specialist { name, variations: variations.to_vec(), checkpoint })
     }
 
     /// Demonstrations of every specialist on its own variations and of the generalist on the

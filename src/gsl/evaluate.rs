@@ -103,7 +103,7 @@ fn play<P: Policy + ?Sized>(
     let mut played = Vec::with_capacity(n);
     let mut ended = Vec::new();
     for t in 0..u64::from(family.spec().horizon) {
-        let chosen = policy.act(&pool, acting, noise, t);
+        let chosen = policy.act(&pool, &done, acting, noise, t);
         pool.step(chosen.actions(), &mut ended).expect("the policy has the shape of the actions");
         for episode in ended.drain(..) {
             if !std::mem::replace(&mut done[episode.environment as usize], true) {

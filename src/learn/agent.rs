@@ -36,7 +36,15 @@ impl Chosen {
 /// Chooses actions in the environments of a pool.
 pub trait Policy {
     /// Actions on what is seen now; the noise of environment i at `index` depends on nothing else.
-    fn act(&mut self, pool: &Pool, acting: Acting, noise: Stream, index: u64) -> Chosen;
+    /// Environments that `idle` names by a true get any action; it may be empty.
+    fn act(
+        &mut self,
+        pool: &Pool,
+        idle: &[bool],
+        acting: Acting,
+        noise: Stream,
+        index: u64,
+    ) -> Chosen;
 }
 
 /// What an agent goes on from.

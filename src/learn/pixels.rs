@@ -49,24 +49,29 @@ impl Eyes {
         Self { pictures, painters: Vec::new(), frames: Vec::new() }
     }
 
-    /// Writes a frame of every environment, `[environments, 64, 64, 3]`.
-    fn look(&mut self, pool: &Pool, pixels: &mut [u8]) {
-        let n = pool.len();
-        self.frames.resize_with(n, Frame::default);
+    /// Writes a frame of every environment that is looked at, `[looked at, 64, 64, 3]`.
+    fn look(&mut self, pool: &Pool, at: &[usize], pixels: &mut [u8]) {
+        self.frames.resize_with(pool.len(), Frame::default);
         let pictures = &self.pictures;
-        self.painters
-            .resize_with(n.div_ceil(GROUP), || Painter::new(pictures.clone(), SIZE as u32));
+        self.painters.resize_with(at.len().div_ceil(GROUP).max(self.painters.len()), || {
+            Painter::new(pictures.clone(), SIZE as u32)
+        });
+        // A frame knows what it showed last, so each stays with its environment.
+        let mut wanted = at.iter().copied().peekable();
+        let mut frames: Vec<(usize, &mut Frame)> = self
+            .frames
+            .iter_mut()
+            .enumerate()
+            .filter(|(world, _)| wanted.next_if_eq(world).is_some())
+            .collect();
         let groups = self
             .painters
             .par_iter_mut()
-            .zip(self.frames.par_chunks_mut(GROUP))
+            .zip(frames.par_chunks_mut(GROUP))
             .zip(pixels.par_chunks_mut(GROUP * FRAME));
-        groups.enumerate().for_each(|(group, ((painter, frames), pixels))| {
-            for (i, (frame, out)) in
-                frames.iter_mut().zip(pixels.chunks_exact_mut(FRAME)).enumerate()
-            {
-                let world = group * GROUP + i;
-                frame.draw(painter, |list| pool.draw(world, SIZE as u32, list), out);
+        groups.for_each(|((painter, frames), pixels)| {
+            for ((world, frame), out) in frames.iter_mut().zip(pixels.chunks_exact_mut(FRAME)) {
+                frame.draw(painter, |list| pool.draw(*world, SIZE as u32, list), out);
             }
         });
     }
@@ -95,10 +100,25 @@ impl Pixels {
 }
 
 impl Policy for Pixels {
-    fn act(&mut self, pool: &Pool, acting: Acting, noise: Stream, index: u64) -> Chosen {
-        let mut pixels = vec![0; pool.len() * FRAME];
-        self.eyes.look(pool, &mut pixels);
+    fn act(
+        &mut self,
+        pool: &Pool,
+        idle: &[bool],
+        acting: Acting,
+        noise: Stream,
+        index: u64,
+    ) -> Chosen {
+        let is_idle = |world: &usize| idle.get(*world).copied().unwrap_or(false);
+        let awake: Vec<usize> = (0..pool.len()).filter(|world| !is_idle(world)).collect();
+        let mut pixels = vec![0; awake.len() * FRAME];
+        self.eyes.look(pool, &awake, &mut pixels);
         self.evaluate(&pixels);
+        // From the rows of those that are awake to the rows of all; backwards, as they spread.
+        let width = self.actions() + 1;
+        self.outputs.resize(pool.len() * width, 0.0);
+        for (row, &world) in awake.iter().enumerate().rev() {
+            self.outputs.copy_within(row * width..(row + 1) * width, world * width);
+        }
         let mut drawn = vec![0; pool.len()];
         match acting {
             Acting::Sampled => {
@@ -106,10 +126,10 @@ impl Policy for Pixels {
                 self.sample(noise, index, (&mut drawn, &mut log_probabilities));
             }
             Acting::Mean => {
-                let actions = self.actions();
-                let rows = self.outputs.chunks_exact(actions + 1);
-                for (action, row) in drawn.iter_mut().zip(rows) {
-                    *action = Categorical::new(&row[..actions]).likeliest();
+                let mut policy = Categorical::default();
+                for (action, row) in drawn.iter_mut().zip(self.outputs.chunks_exact(width)) {
+                    policy.set(&row[..width - 1]);
+                    *action = policy.likeliest();
                 }
             }
         }
@@ -167,6 +187,7 @@ impl Agent for Pixels {
         first_step: u64,
     ) -> Rollout<Choices> {
         let (n, rows) = (pool.len(), steps * pool.len());
+        let all: Vec<usize> = (0..n).collect();
         let mut rollout = Rollout {
             n,
             experience: Choices { pixels: vec![0; rows * FRAME], actions: vec![0; rows] },
@@ -181,7 +202,7 @@ impl Agent for Pixels {
         let now = pixels.chunks_exact_mut(n * FRAME).zip(actions.chunks_exact_mut(n));
         let now = now.zip(rollout.log_densities.chunks_exact_mut(n));
         for (t, ((pixels, actions), log_probabilities)) in now.enumerate() {
-            self.eyes.look(pool, pixels);
+            self.eyes.look(pool, &all, pixels);
             self.evaluate(pixels);
             rollout.values.extend(self.values());
             self.sample(noise, first_step + t as u64, (actions, log_probabilities));
@@ -192,7 +213,7 @@ impl Agent for Pixels {
             rollout.ends.extend(pool.ends().iter().map(ended));
         }
         let mut pixels = vec![0; n * FRAME];
-        self.eyes.look(pool, &mut pixels);
+        self.eyes.look(pool, &all, &mut pixels);
         self.evaluate(&pixels);
         rollout.next_values.extend_from_slice(&rollout.values[n..]);
         rollout.next_values.extend(self.values());

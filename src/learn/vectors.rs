@@ -15,7 +15,14 @@ use crate::{device::Device, pool::Pool};
 use gslab_envs::rng::Stream;
 
 impl Policy for dyn ActorCritic + '_ {
-    fn act(&mut self, pool: &Pool, acting: Acting, noise: Stream, index: u64) -> Chosen {
+    fn act(
+        &mut self,
+        pool: &Pool,
+        _idle: &[bool],
+        acting: Acting,
+        noise: Stream,
+        index: u64,
+    ) -> Chosen {
         let log_std = self.log_std();
         let mut mean = vec![0.0; pool.len() * log_std.len()];
         self.policy_mean(pool.observations(), &mut mean);
@@ -32,8 +39,15 @@ impl Policy for dyn ActorCritic + '_ {
 pub type GaussianAgent = Box<dyn ActorCritic>;
 
 impl Policy for GaussianAgent {
-    fn act(&mut self, pool: &Pool, acting: Acting, noise: Stream, index: u64) -> Chosen {
-        (**self).act(pool, acting, noise, index)
+    fn act(
+        &mut self,
+        pool: &Pool,
+        idle: &[bool],
+        acting: Acting,
+        noise: Stream,
+        index: u64,
+    ) -> Chosen {
+        (**self).act(pool, idle, acting, noise, index)
     }
 }
 

@@ -108,7 +108,9 @@ impl Actor {
                 };
                 Chosen::Continuous((0..worlds * dim).map(action).collect())
             }
-            (Self::Policy { policy, noise }, _) => policy.act(pool, Acting::Sampled, *noise, t),
+            (Self::Policy { policy, noise }, _) => {
+                policy.act(pool, &[], Acting::Sampled, *noise, t)
+            }
         }
     }
 }

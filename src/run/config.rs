@@ -6,6 +6,7 @@ use crate::{
 };
 use gslab_envs::{
     ActionSpace,
+    procgen::{self, options::TEST_LEVELS},
     registry::{self, BuildError, ENVIRONMENTS, Family},
 };
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,13 @@ pub struct Config {
     pub dapg: dapg::Config,
     pub bc: bc::Config,
     pub evaluation: EvaluationConfig,
+}
+
+/// What is done about levels that are trained and tested on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlap {
+    Refuse,
+    Allow,
 }
 
 /// Most samples that may be held in memory at once: a slip of the pen is to be an error, not a
@@ -155,6 +163,18 @@ impl Config {
         Self::parse(preset(name)?.toml, &format!("preset {name}"), settings)
     }
 
+    /// A preset, but for another environment of the same kind.
+    pub fn from_preset_in(
+        name: &str,
+        environment: &str,
+        settings: &[String],
+    ) -> Result<Self, ConfigError> {
+        let mut table: toml::Table = preset(name)?.toml.parse().expect("a test parses presets");
+        table.insert("environment".into(), environment.into());
+        let text = toml::to_string(&table).expect("tables of settings always serialise");
+        Self::parse(&text, &format!("preset {name}"), settings)
+    }
+
     /// Settings in TOML with the settings of `--set` arguments on top; what neither names takes
     /// its default. `place` says where the text is from.
     pub fn parse(text: &str, place: &str, settings: &[String]) -> Result<Self, ConfigError> {
@@ -188,6 +208,13 @@ impl Config {
     pub fn with(&self, settings: &[String]) -> Result<Self, ConfigError> {
         let config = Self::assigned(self.to_table(), &self.environment, settings)?;
         config.family()?;
+        Ok(config)
+    }
+
+    /// The same settings with `--set` arguments on top, checked for training.
+    pub fn with_trained(&self, settings: &[String]) -> Result<Self, ConfigError> {
+        let config = self.with(settings)?;
+        config.validate()?;
         Ok(config)
     }
 
@@ -249,16 +276,55 @@ impl Config {
         })
     }
 
-    /// Form of the network for an environment that is seen in pixels, with so many actions.
+    /// Form of the network for an environment that is seen in pixels.
     ///
     /// # Errors
-    /// There is no such network.
-    pub fn pixel_architecture(&self, actions: u32) -> Result<impala::Architecture, ConfigError> {
+    /// The environment has no choices as actions, or there is no such network.
+    pub fn pixel_architecture(
+        &self,
+        actions: ActionSpace,
+    ) -> Result<impala::Architecture, ConfigError> {
+        let ActionSpace::Discrete { n: actions } = actions else {
+            let allowed = "an environment whose actions are choices";
+            return Err(range("environment", &self.environment, allowed));
+        };
         let impala::Config { channels, hidden, .. } = &self.impala;
         impala::Architecture::new(channels.clone(), *hidden, actions as usize, 1).map_err(|error| {
             let value = format!("channels = {channels:?}, hidden = {hidden}");
             range("impala", value, format!("a network that there can be, not {error}"))
         })
+    }
+
+    /// The same game on the first `levels` of the test levels.
+    ///
+    /// # Errors
+    /// The environment is no game of Procgen, or its own levels are among these.
+    pub fn on_test_levels(&self, levels: u32, overlap: Overlap) -> Result<Self, ConfigError> {
+        let name = self.environment.strip_prefix("procgen:");
+        let game = name.and_then(procgen::games::find).ok_or_else(|| {
+            range("environment", &self.environment, "a game of Procgen: others have no test levels")
+        })?;
+        let first = TEST_LEVELS.0;
+        let end = first.saturating_add_unsigned(levels);
+        let options: procgen::Options =
+            self.env.clone().try_into().map_err(|e: toml::de::Error| ConfigError::Parse {
+                place: "env".into(),
+                message: e.message().trim().into(),
+            })?;
+        if overlap == Overlap::Refuse && options.plays_within(game.facts, first..end) {
+            let allowed = format!(
+                "levels that are not among the test levels {first} to {}; --allow-overlap \
+                 measures on them all the same",
+                end - 1
+            );
+            return Err(range("env.levels", &self.env["levels"], allowed));
+        }
+        let mut test = self.clone();
+        test.env.insert("levels".into(), "range".into());
+        test.env.insert("start_level".into(), i64::from(first).into());
+        test.env.insert("num_levels".into(), i64::from(levels).into());
+        test.family()?;
+        Ok(test)
     }
 
     /// PPO of a specialist: that of the generalist on its own number of environments.
@@ -291,7 +357,7 @@ impl Config {
                 return Err(range("ppo.value_clip", self.ppo.value_clip, allowed));
             }
             ActionSpace::Continuous { .. } => self.validate_split()?,
-            ActionSpace::Discrete { n } => self.pixel_architecture(n).map(drop)?,
+            actions => self.pixel_architecture(actions).map(drop)?,
         }
         self.validate_gsl()?;
         let Self { ppo, dapg, bc, evaluation, .. } = self;
@@ -551,7 +617,10 @@ mod tests {
         assert_eq!((p.learning_rate, p.gamma, p.lambda, p.clip_range), (5e-4, 0.999, 0.95, 0.2));
         assert_eq!((p.entropy_coefficient, p.environments, p.samples), (0.01, 64, 64 * 256));
         assert_eq!((p.minibatch, c.total_samples), (1024, 100_000_000));
-        assert_eq!(c.pixel_architecture(15).unwrap().parameters(), 626_256);
+        assert_eq!(
+            c.pixel_architecture(c.family().unwrap().spec().action).unwrap().parameters(),
+            626_256
+        );
         assert!(with(&["ppo.value_clip=0.2"]).is_err(), "the maze's values are not clipped");
     }
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 /// What a run is for; `gslab resume` does the same again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Task {
     /// PPO on every variation, for `seeds` seeds from `first_seed`.
@@ -22,6 +22,8 @@ pub enum Task {
     Gsl { first_seed: u64, seeds: u64 },
     /// The paper's maze experiment.
     ReproduceMaze { first_seed: u64, seeds: u64 },
+    /// The paper's experiment on a game of Procgen, its budgets multiplied by `scale`.
+    ReproduceProcgen { first_seed: u64, seeds: u64, scale: f64 },
 }
 
 /// The content of `run.toml`.

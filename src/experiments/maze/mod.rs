@@ -8,6 +8,7 @@ pub mod result;
 
 use crate::{
     error::{Error, Result},
+    experiments::curves,
     gsl::{
         algorithm1::Algorithm1,
         config::Merge,
@@ -29,7 +30,7 @@ use gslab_envs::{
     rng::{Stream, derive_seed},
 };
 use playout::{play, reached, worlds};
-use result::{MazeResult, Point, SeedResult, Snapshot};
+use result::{MazeResult, SeedResult, Snapshot};
 use std::path::Path;
 
 /// Episodes of every goal in a measurement.
@@ -97,7 +98,7 @@ fn one_seed(context: &Context<'_>, dir: &Path, seed: u64, label: String) -> Resu
     let per_iteration = context.config.ppo.samples as f64;
     let at_plateau = outcome.plateau.iterations as f64 * per_iteration;
     let specialists = outcome.specialists.len() as f64;
-    let curve = |name: &str, start: f64, stretch: f64| curve(&dir.join(name), start, stretch);
+    let curve = |name: &str, start, stretch| curves::read(&dir.join(name), start, stretch);
     let specialist_curves = (1..=outcome.specialists.len())
         .map(|i| curve(&format!("specialist-{i}"), at_plateau, specialists))
         .collect::<Result<Vec<_>>>()?;
@@ -143,22 +144,6 @@ fn one_seed(context: &Context<'_>, dir: &Path, seed: u64, label: String) -> Resu
         demonstration_likelihood: likelihood,
         max_advantage,
     })
-}
-
-/// A phase's training curve: its own samples times `stretch`, from `start` on.
-fn curve(dir: &Path, start: f64, stretch: f64) -> Result<Vec<Point>> {
-    let table = read_csv(&dir.join("metrics.csv"))?;
-    let column = |name| table.column(name).unwrap_or_default();
-    let (samples, reward, success) = (column("samples"), column("mean_reward"), column("success"));
-    Ok(samples
-        .iter()
-        .zip(reward.iter().zip(&success))
-        .map(|(&samples, (&mean_reward, &success))| Point {
-            samples: start + stretch * samples,
-            mean_reward,
-            success,
-        })
-        .collect())
 }
 
 fn snapshot(context: &Context<'_>, weights: &Weights, seed: u64) -> Result<Snapshot> {

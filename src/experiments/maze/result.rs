@@ -1,24 +1,15 @@
 //! What the maze experiment measures: the content of `result.json`, read by figure and report.
 
-use crate::gsl::evaluate::Evaluation;
+use crate::{
+    experiments::curves::{Point, Training},
+    gsl::evaluate::Evaluation,
+};
 use serde::{Deserialize, Serialize};
 
 /// All seeds of one `gslab reproduce maze`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MazeResult {
     pub seeds: Vec<SeedResult>,
-}
-
-/// One point of a training curve.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct Point {
-    /// Samples that the whole method had consumed at this point (specialists train side by side,
-    /// so one sample of each of five advances this by five; gsl.md §4).
-    pub samples: f64,
-    /// Mean reward of a step over the iteration's samples, in [-1.5, 0].
-    pub mean_reward: f64,
-    /// Share of the iteration's episodes that ended at their goal.
-    pub success: f64,
 }
 
 /// One seed.
@@ -54,6 +45,18 @@ pub struct SeedResult {
     /// Means over phase II iterations: π(a_D|s_D) and Â.
     pub demonstration_likelihood: Vec<f64>,
     pub max_advantage: Vec<f64>,
+}
+
+impl SeedResult {
+    pub fn training(&self) -> Training<'_> {
+        Training {
+            generalist: &self.generalist,
+            specialists: &self.specialists,
+            finetuned: &self.finetuned,
+            plateau_iteration: self.plateau_iteration,
+            total_samples: self.total_samples,
+        }
+    }
 }
 
 /// A policy, measured.

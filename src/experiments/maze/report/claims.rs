@@ -1,7 +1,10 @@
 //! What the paper says about the maze, and whether it was seen.
 
-use super::{fixed, percent, range};
-use crate::experiments::maze::result::{MazeResult, SeedResult};
+use crate::experiments::{
+    claim::{Claim, Verdict},
+    maze::result::{MazeResult, SeedResult},
+    print::{fixed, percent, range},
+};
 use gslab_envs::maze::GOALS;
 
 /// Seeds of the paper's experiment.
@@ -10,41 +13,6 @@ const PAPER_SEEDS: usize = 5;
 const MIDDLE: usize = GOALS / 2;
 /// A claim about runs must hold in this share of the seeds: 4 of the paper's 5.
 const MOST_SEEDS: f64 = 0.8;
-
-/// Whether a claim was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    Pass,
-    Fail,
-    /// The results are too few to tell.
-    Open,
-}
-
-impl Verdict {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Open => "open",
-        }
-    }
-}
-
-/// One claim of the paper and what was measured for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// Two or three words for tables.
-    pub title: &'static str,
-    /// What the paper says.
-    pub paper: &'static str,
-    /// Where it says so.
-    pub place: &'static str,
-    /// What gslab measured.
-    pub measured: String,
-    pub verdict: Verdict,
-    /// What was demanded for the verdict, and the numbers behind it.
-    pub detail: String,
-}
 
 /// The paper's claims, judged. Success rates are those of sampled actions.
 pub fn claims(result: &MazeResult) -> Vec<Claim> {
@@ -81,7 +49,7 @@ fn plateau(seeds: &[SeedResult]) -> Claim {
             seeds.len(),
             range(&shares, percent)
         ),
-        verdict: verdict(detected == seeds.len() && inside),
+        verdict: Verdict::of(detected == seeds.len() && inside),
         detail: format!(
             "Demanded: H fires in every seed, between 15 % and 85 %. {}",
             by_seed(seeds, |seed| {
@@ -110,7 +78,7 @@ fn ignorance(seeds: &[SeedResult]) -> Claim {
             range(&successes, fixed),
             range(&pooled, percent)
         ),
-        verdict: verdict(mean(&successes) <= 0.35 && pooled.iter().all(|&share| share >= 0.8)),
+        verdict: Verdict::of(mean(&successes) <= 0.35 && pooled.iter().all(|&share| share >= 0.8)),
         detail: format!(
             "Demanded: mean success at most 0.35, and for every goal, over all seeds, at least \
              80 % of the episodes at the middle goal. {}",
@@ -148,7 +116,7 @@ fn specialists(seeds: &[SeedResult]) -> Claim {
             all.len(),
             range(&all, fixed)
         ),
-        verdict: verdict(!all.is_empty() && good == all.len()),
+        verdict: Verdict::of(!all.is_empty() && good == all.len()),
         detail: format!(
             "Demanded: success of at least 0.9 for every specialist of every seed. {}",
             by_seed(seeds, |seed| {
@@ -173,7 +141,7 @@ fn phase2(seeds: &[SeedResult]) -> Claim {
             range(&successes, fixed),
             seeds.len()
         ),
-        verdict: verdict(is_most(good, seeds)),
+        verdict: Verdict::of(is_most(good, seeds)),
         detail: format!(
             "Demanded: success of at least 0.95 in 80 % of the seeds. {}",
             by_seed(seeds, |seed| fixed(seed.final_generalist.sampled.success()))
@@ -194,7 +162,7 @@ fn baseline(seeds: &[SeedResult]) -> Claim {
             range(&gains, fixed),
             seeds.len()
         ),
-        verdict: verdict(is_most(good, seeds)),
+        verdict: Verdict::of(is_most(good, seeds)),
         detail: format!(
             "Demanded: a success rate higher by at least 0.2 in 80 % of the seeds. {}",
             by_seed(seeds, |seed| {
@@ -226,7 +194,7 @@ fn sensitivity(seeds: &[SeedResult]) -> Claim {
             range(&before, fixed),
             range(&after, fixed)
         ),
-        verdict: verdict(is_most(good, seeds)),
+        verdict: Verdict::of(is_most(good, seeds)),
         detail: format!(
             "Demanded: below 0.1 before and at least 1 after, in 80 % of the seeds. {}",
             by_seed(seeds, |seed| {
@@ -249,7 +217,7 @@ fn cloning(seeds: &[SeedResult]) -> Claim {
             fixed(mean(&cloned)),
             fixed(mean(&tuned))
         ),
-        verdict: verdict(mean(&cloned) <= mean(&tuned)),
+        verdict: Verdict::of(mean(&cloned) <= mean(&tuned)),
         detail: format!(
             "Demanded: the mean over seeds is not higher by cloning. {}",
             by_seed(seeds, |seed| {
@@ -273,7 +241,7 @@ fn consistency(seeds: &[SeedResult]) -> Claim {
         },
         verdict: match (enough, is_most(good, seeds)) {
             (false, _) => Verdict::Open,
-            (true, good) => verdict(good),
+            (true, good) => Verdict::of(good),
         },
         detail: if enough {
             "Demanded: at least 5 seeds, phase II ahead in 80 % of them.".to_owned()
@@ -281,10 +249,6 @@ fn consistency(seeds: &[SeedResult]) -> Claim {
             format!("{} is below the paper's number of seeds, 5.", seeds.len())
         },
     }
-}
-
-fn verdict(pass: bool) -> Verdict {
-    if pass { Verdict::Pass } else { Verdict::Fail }
 }
 
 fn is_most(good: usize, seeds: &[SeedResult]) -> bool {

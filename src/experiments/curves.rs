@@ -1,26 +1,82 @@
-//! Figure 2 of the paper: success and reward over the samples that the method consumed.
+//! Training curves in the shape of Figures 2, 4 and 10: a measure over the samples that the whole
+//! method consumed.
 
 use crate::{
-    experiments::maze::result::{MazeResult, Point, SeedResult},
+    error::Result,
     plot::{
         self, Area, BLUE, Drawn, FAINT, Figure, GREEN, INK, MUTED, VERMILLION, centred, line, text,
         upright,
     },
+    run::metrics::read_csv,
 };
 use plotters::{
     chart::ChartContext, coord::types::RangedCoordf64, element::DashedPathElement, prelude::*,
 };
-use std::ops::Range;
+use serde::{Deserialize, Serialize};
+use std::{ops::Range, path::Path};
 
-const SIZE: (u32, u32) = (1600, 1170);
+const WIDTH: u32 = 1600;
 const LEGEND_HEIGHT: u32 = 64;
-const UPPER_HEIGHT: u32 = 620;
+/// Of the first panel and of those below it.
+const HEIGHTS: (u32, u32) = (620, 486);
 /// Running mean, in iterations.
 const SMOOTHING: usize = 5;
 /// Points of a drawn line.
 const RESOLUTION: usize = 240;
 
-/// The training curves of all seeds.
+/// One point of a training curve.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Point {
+    /// Samples that the whole method had consumed at this point (specialists train side by side,
+    /// so one sample of each of five advances this by five; gsl.md §4).
+    pub samples: f64,
+    /// Mean reward of a step over the iteration's samples.
+    pub mean_reward: f64,
+    /// Share of the iteration's episodes that ended solved.
+    pub success: f64,
+    /// Mean return of the last 100 episodes, normalised where the environment has a scale for it.
+    pub recent: f64,
+}
+
+/// A phase's training curve: its own samples times `stretch`, from `start` on.
+pub fn read(dir: &Path, start: f64, stretch: f64) -> Result<Vec<Point>> {
+    let table = read_csv(&dir.join("metrics.csv"))?;
+    let column = |name| table.column(name).unwrap_or_default();
+    let [samples, reward, success, recent] =
+        ["samples", "mean_reward", "success", "recent_normalised_return"].map(column);
+    let point = |i: usize| Point {
+        samples: start + stretch * samples[i],
+        mean_reward: reward[i],
+        success: success[i],
+        recent: recent[i],
+    };
+    Ok((0..samples.len()).map(point).collect())
+}
+
+/// The curves of one seed.
+pub struct Training<'a> {
+    /// Continued to the end of the method; what lies past the plateau is drawn dashed.
+    pub generalist: &'a [Point],
+    pub specialists: &'a [Vec<Point>],
+    /// Phase II.
+    pub finetuned: &'a [Point],
+    /// Iterations of the generalist up to the plateau.
+    pub plateau_iteration: u64,
+    /// Samples that the method consumed.
+    pub total_samples: u64,
+}
+
+/// What a panel shows.
+pub struct Measure {
+    pub title: &'static str,
+    pub of: fn(&Point) -> f64,
+    /// Of the numbers on the axis.
+    pub decimals: usize,
+    /// The axis, given the lowest and highest value.
+    pub bounds: fn(f64, f64) -> Range<f64>,
+}
+
+/// The training curves of all seeds, a panel for each measure.
 ///
 /// Seeds reach the plateau at different times. The generalist is averaged at equal samples;
 /// specialists and phase II are averaged at equal samples since their own start, and drawn from
@@ -34,8 +90,7 @@ pub struct Curves {
     plateau: f64,
     phase2: f64,
     end: f64,
-    success: Panel,
-    reward: Panel,
+    panels: Vec<(&'static Measure, Panel)>,
 }
 
 /// What one measure looks like over training.
@@ -58,8 +113,7 @@ struct Spread {
 type Line = Vec<(f64, f64)>;
 
 impl Curves {
-    pub fn new(result: &MazeResult) -> Self {
-        let seeds = &result.seeds;
+    pub fn new(seeds: &[Training<'_>], measures: &'static [Measure]) -> Self {
         let plateaus: Vec<f64> = seeds.iter().map(plateau).collect();
         let starts: Vec<f64> = seeds
             .iter()
@@ -70,7 +124,7 @@ impl Curves {
         let (plateau, phase2) = (mean(&plateaus), mean(&starts));
         let panel = |measure: fn(&Point) -> f64| {
             let generalist: Vec<Line> =
-                seeds.iter().map(|s| smooth(&s.generalist, measure)).collect();
+                seeds.iter().map(|s| smooth(s.generalist, measure)).collect();
             let specialists = seeds.iter().zip(&plateaus).map(|(seed, start)| {
                 let curves: Vec<Line> =
                     seed.specialists.iter().map(|c| smooth(c, measure)).collect();
@@ -78,7 +132,7 @@ impl Curves {
                 average.collect::<Line>()
             });
             let finetuned = seeds.iter().zip(&starts).map(|(seed, start)| {
-                let curve = smooth(&seed.finetuned, measure).into_iter();
+                let curve = smooth(seed.finetuned, measure).into_iter();
                 curve.map(|(x, y)| (x + phase2 - start, y)).collect::<Line>()
             });
             Panel {
@@ -87,17 +141,17 @@ impl Curves {
                 generalist: spread(&generalist),
             }
         };
-        let (success, reward) = (panel(|p| p.success), panel(|p| p.mean_reward));
-        let end = success.lines().into_iter().flatten().map(|s| s.x).fold(0.01, f64::max);
+        let panels: Vec<(&Measure, Panel)> =
+            measures.iter().map(|measure| (measure, panel(measure.of))).collect();
+        let x = panels.iter().flat_map(|(_, panel)| panel.lines()).flatten().map(|s| s.x);
         Self {
             seeds: seeds.len(),
             specialists: seeds.iter().map(|s| s.specialists.len()).max().unwrap_or(0),
             plateau,
             phase2,
             plateaus,
-            end,
-            success,
-            reward,
+            end: x.fold(0.001, f64::max),
+            panels,
         }
     }
 
@@ -112,11 +166,9 @@ impl Curves {
             ),
         };
         format!(
-            "Training curves over all samples that the method consumed, as in Figure 2 of the \
-             paper. {n} specialists train side by side, so one sample of each advances x by {n}. \
+            "Training curves over all samples that the method consumed. {n} specialists train side by side, so one sample of each advances x by {n}. \
              At H the plateau criterion fired. {seeds} Smoothed lightly (running mean of \
-             {SMOOTHING} iterations); actions are sampled, so success lies below that of the \
-             policy's mean.",
+             {SMOOTHING} iterations); actions are sampled.",
             n = self.specialists
         )
     }
@@ -143,7 +195,9 @@ impl Curves {
             .y_labels(6)
             .label_style(text(26, INK));
         let y_label = |v: &f64| plot::number(*v, axis.decimals);
-        let x_label = |v: &f64| if axis.last { plot::number(*v, 1) } else { String::new() };
+        // About ten labels, each a digit apart.
+        let digits = (1.0 - self.end.log10()).ceil().max(1.0) as usize;
+        let x_label = |v: &f64| if axis.last { plot::number(*v, digits) } else { String::new() };
         mesh.y_label_formatter(&y_label).x_label_formatter(&x_label);
         if axis.last {
             mesh.x_desc("samples consumed by the whole method (millions)");
@@ -223,7 +277,7 @@ impl Curves {
     }
 
     fn draw_phases<DB: DrawingBackend>(&self, area: &Area<DB>, above: i32) -> Drawn<DB> {
-        let plot_width = f64::from(SIZE.0 - 130 - 40);
+        let plot_width = f64::from(WIDTH - 130 - 40);
         let at = |x: f64| 130 + (x / self.end * plot_width).round() as i32;
         let phases = [
             ("phase I", 0.0, self.plateau),
@@ -242,23 +296,33 @@ impl Curves {
 
 impl Figure for Curves {
     fn size(&self) -> (u32, u32) {
-        SIZE
+        let below = HEIGHTS.1 * self.panels.len().saturating_sub(1) as u32;
+        (WIDTH, LEGEND_HEIGHT + HEIGHTS.0 + below)
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
         if self.seeds == 0 {
-            let middle = (SIZE.0 as i32 / 2, SIZE.1 as i32 / 2);
+            let middle = (WIDTH as i32 / 2, self.size().1 as i32 / 2);
             return area.draw(&Text::new("no seeds", middle, centred(32, MUTED)));
         }
-        let (legend, rest) = area.split_vertically(LEGEND_HEIGHT);
-        let (upper, lower) = rest.split_vertically(UPPER_HEIGHT);
+        let (legend, mut rest) = area.split_vertically(LEGEND_HEIGHT);
         self.draw_legend(&legend)?;
-        let success = Axis { title: "success rate", decimals: 1, above: 48, last: false };
-        self.draw_panel(&upper, &self.success, 0.0..1.03, &success)?;
-        self.draw_phases(&upper, success.above as i32)?;
-        let lowest = self.reward.lines().into_iter().flatten().map(|s| s.low).fold(-0.1, f64::min);
-        let reward = Axis { title: "mean reward per step", decimals: 1, above: 16, last: true };
-        self.draw_panel(&lower, &self.reward, 1.05 * lowest..0.0, &reward)
+        for (i, (measure, panel)) in self.panels.iter().enumerate() {
+            let first = i == 0;
+            let (mine, below) = rest.split_vertically(if first { HEIGHTS.0 } else { HEIGHTS.1 });
+            rest = below;
+            let &Measure { title, decimals, bounds, .. } = *measure;
+            let last = i + 1 == self.panels.len();
+            let axis = Axis { title, decimals, above: if first { 48 } else { 16 }, last };
+            let values = || panel.lines().into_iter().flatten();
+            let low = values().map(|s| s.low).fold(f64::INFINITY, f64::min);
+            let high = values().map(|s| s.high).fold(f64::NEG_INFINITY, f64::max);
+            self.draw_panel(&mine, panel, bounds(low, high), &axis)?;
+            if first {
+                self.draw_phases(&mine, axis.above as i32)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -279,7 +343,7 @@ impl Panel {
 }
 
 /// Millions of samples at which the method took a seed's generalist.
-fn plateau(seed: &SeedResult) -> f64 {
+fn plateau(seed: &Training<'_>) -> f64 {
     let used = seed.plateau_iteration.min(seed.generalist.len() as u64) as usize;
     seed.generalist[..used].last().map_or(0.0, |point| point.samples / 1e6)
 }

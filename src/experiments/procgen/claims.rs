@@ -1,0 +1,131 @@
+//! What the paper says about Procgen, and whether it was seen.
+
+use super::result::{ProcgenResult, SeedResult};
+use crate::{
+    experiments::{
+        claim::{Claim, Verdict},
+        print::{fixed, percent, range},
+    },
+    gsl::evaluate::Evaluation,
+};
+
+/// A claim about runs must hold in this share of the seeds: 4 of the paper's 5.
+const MOST_SEEDS: f64 = 0.8;
+
+/// The paper's claims, judged.
+pub fn claims(result: &ProcgenResult) -> Vec<Claim> {
+    let seeds = &result.seeds[..];
+    vec![
+        plateau(seeds),
+        low_levels(result),
+        ahead(seeds, "Training levels", "Table 1, training", |s, final_| match final_ {
+            true => &s.final_generalist.training,
+            false => &s.baseline.training,
+        }),
+        ahead(seeds, "Test levels", "Table 1, test", |s, final_| match final_ {
+            true => &s.final_generalist.test,
+            false => &s.baseline.test,
+        }),
+        budget(result),
+    ]
+}
+
+fn plateau(seeds: &[SeedResult]) -> Claim {
+    let detected = seeds.iter().filter(|seed| seed.plateau_detected).count();
+    let share = |s: &SeedResult| s.plateau_iteration as f64 / s.budget_iterations as f64;
+    let shares: Vec<f64> = seeds.iter().map(share).collect();
+    Claim {
+        title: "Plateau",
+        paper: "The generalist's performance plateaus, and the criterion H finds where.",
+        place: "Section 6.3, Figure 9",
+        measured: format!(
+            "H fired in {detected} of {} seeds; the generalist was taken at {} of its budget",
+            seeds.len(),
+            range(&shares, percent)
+        ),
+        verdict: Verdict::of(detected == seeds.len()),
+        detail: "Demanded: H fires in every seed.".into(),
+    }
+}
+
+fn low_levels(result: &ProcgenResult) -> Claim {
+    // Means of the normalised return at the plateau of the levels that specialists took and of
+    // all others.
+    let of = |seed: &SeedResult, low: bool| {
+        let scores = &seed.at_plateau.training.scores;
+        let mine = scores.iter().filter(|s| seed.low_levels.contains(&s.variation) == low);
+        let returns: Vec<f64> = mine.map(|s| result.normalised(s.mean_return)).collect();
+        returns.iter().sum::<f64>() / returns.len() as f64
+    };
+    let seeds = &result.seeds;
+    let low: Vec<f64> = seeds.iter().map(|s| of(s, true)).collect();
+    let rest: Vec<f64> = seeds.iter().map(|s| of(s, false)).collect();
+    let known = rest.iter().all(|r| r.is_finite()) && low.iter().all(|l| l.is_finite());
+    let lower = low.iter().zip(&rest).filter(|(low, rest)| low < rest).count();
+    Claim {
+        title: "Low levels",
+        paper: "At the plateau a minority of the levels stays far behind the others.",
+        place: "Section 6.2, Figure 8",
+        measured: format!(
+            "in new episodes at the plateau the normalised return is {} on the levels of the \
+             specialists and {} on the others",
+            range(&low, fixed),
+            range(&rest, fixed)
+        ),
+        verdict: match known {
+            false => Verdict::Open,
+            true => Verdict::of(is_most(lower, seeds)),
+        },
+        detail: "Demanded: lower on the specialists' levels, in 80 % of the seeds. Where every \
+                 level has a specialist it cannot be judged."
+            .into(),
+    }
+}
+
+fn ahead(
+    seeds: &[SeedResult],
+    title: &'static str,
+    place: &'static str,
+    of: fn(&SeedResult, bool) -> &Evaluation,
+) -> Claim {
+    let gains: Vec<f64> =
+        seeds.iter().map(|s| of(s, true).mean_return() - of(s, false).mean_return()).collect();
+    let good = gains.iter().filter(|gain| **gain > 0.0).count();
+    Claim {
+        title,
+        paper: "With the same samples in all, GSL ends above the generalist that just goes on.",
+        place,
+        measured: format!(
+            "GSL is ahead by {} in raw return; ahead in {good} of {} seeds",
+            range(&gains, fixed),
+            seeds.len()
+        ),
+        verdict: Verdict::of(is_most(good, seeds)),
+        detail: "Demanded: ahead in 80 % of the seeds.".into(),
+    }
+}
+
+fn budget(result: &ProcgenResult) -> Claim {
+    let full = result.scale == 1.0 && result.seeds.len() >= 5;
+    Claim {
+        title: "Budget",
+        paper: "100 M samples, 1024 levels, 5 runs.",
+        place: "Tables 1, 6 and 8",
+        measured: format!(
+            "the paper's budgets times {}: {} samples, {} levels, {} seeds",
+            result.scale,
+            range(
+                &result.seeds.iter().map(|s| s.total_samples as f64).collect::<Vec<_>>(),
+                |samples| format!("{:.3} M", samples / 1e6)
+            ),
+            result.training_levels,
+            result.seeds.len()
+        ),
+        verdict: if full { Verdict::Pass } else { Verdict::Open },
+        detail: "Numbers can be laid beside the paper's only at the full budget.".into(),
+    }
+}
+
+fn is_most(good: usize, seeds: &[SeedResult]) -> bool {
+    good as f64 >= MOST_SEEDS * seeds.len() as f64
+}

@@ -1,0 +1,147 @@
+//! The report of the experiment on a game, and its table beside Table 1.
+
+use super::{
+    claims::claims,
+    figure::{Levels, curves},
+    paper,
+    result::{ProcgenResult, SeedResult},
+    scale::scale,
+};
+use crate::{
+    error::{Error, Result},
+    experiments::{
+        html::{self, command, table},
+        print::{claims_text, columns, fixed, millions},
+    },
+    gsl::evaluate::Evaluation,
+    plot,
+    run::{config::Config, file::write_atomic},
+};
+use std::path::Path;
+
+pub use super::figure::save as save_figures;
+
+/// Name of the report in a run directory.
+pub const FILE_NAME: &str = "report.html";
+
+/// Writes `report.html` into `dir`: one file that needs no network, with the figures inside.
+pub fn write_report(dir: &Path, result: &ProcgenResult, config: &Config) -> Result<()> {
+    let drawing = |e: plot::Error| Error::Figure(e.to_string());
+    let (curves, levels) = (curves(result), Levels::new(result));
+    let figures = [
+        (plot::svg(&curves).map_err(drawing)?, "Training curves", curves.caption()),
+        (plot::svg(&levels).map_err(drawing)?, "Returns by level", levels.caption()),
+    ];
+    let game = result.environment.trim_start_matches("procgen:");
+    let mut preset = Config::from_preset_in("procgen", &result.environment, &[])?;
+    scale(&mut preset, result.scale);
+    let mut flags = format!(" --game {game} --scale {}", result.scale);
+    if let Some(first) = result.seeds.first() {
+        flags += &format!(" --seed {} --seeds {}", first.seed, result.seeds.len());
+    }
+    let config_toml = config.to_toml();
+    let rows = table_1(result);
+    let (header, rows) = rows.split_first().expect("a table has a header");
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    let page = html::page(
+        &format!("gslab: {}", result.environment),
+        &[
+            format!(
+                "<h1>Generalist-specialist learning on {}</h1>\n<p class=\"lead\">The paper's \
+                 budgets times {}: {} training levels, {} test levels, {} seeds. Returns are raw, \
+                 of one episode a level with sampled actions.</p>\n",
+                html::escape(game),
+                result.scale,
+                result.training_levels,
+                result.test_levels,
+                result.seeds.len()
+            ),
+            "<h2>Beside Table 1</h2>\n".into(),
+            table(&header, rows),
+            html::claims_table(&claims(result)),
+            html::figures(&figures),
+            "<h2>Each seed</h2>\n".into(),
+            seeds_table(result),
+            html::reproduction(&command("procgen", &preset, &flags, &config_toml), &config_toml),
+        ],
+    );
+    Ok(write_atomic(&dir.join(FILE_NAME), page.as_bytes())?)
+}
+
+/// The rows of Table 1 for this game: the paper's, ours, and ours normalised.
+fn table_1(result: &ProcgenResult) -> Vec<Vec<String>> {
+    let cells = |cells: [&str; 5]| cells.map(str::to_owned).to_vec();
+    let mut rows = vec![cells(["", "PPO, training", "GSL, training", "PPO, test", "GSL, test"])];
+    let spread = |(mean, std): (f64, f64)| format!("{mean:.1} \u{b1} {std:.1}");
+    let paper = paper::row(&result.environment);
+    rows.push(match paper {
+        Some(row) => vec![
+            "Table 1".into(),
+            spread(row.ppo_training),
+            spread(row.gsl_training),
+            spread(row.ppo_test),
+            spread(row.gsl_test),
+        ],
+        None => cells(["Table 1", "\u{2013}", "\u{2013}", "\u{2013}", "\u{2013}"]),
+    });
+    let ours: [fn(&SeedResult) -> &Evaluation; 4] = [
+        |s| &s.baseline.training,
+        |s| &s.final_generalist.training,
+        |s| &s.baseline.test,
+        |s| &s.final_generalist.test,
+    ];
+    let of = ours.map(|of| result.over_seeds(of));
+    let name = |what: &str| format!("{what}, scale {}", result.scale);
+    rows.push([vec![name("ours")], of.map(spread).to_vec()].concat());
+    let normalised = of.map(|(mean, _)| fixed(result.normalised(mean)));
+    rows.push([vec!["ours, normalised".into()], normalised.to_vec()].concat());
+    rows
+}
+
+fn seeds_table(result: &ProcgenResult) -> String {
+    let header = [
+        "Seed",
+        "Plateau, iteration",
+        "Samples in all",
+        "At the plateau: training",
+        "test",
+        "Baseline: training",
+        "test",
+        "After phase II: training",
+        "test",
+    ];
+    let rows: Vec<Vec<String>> = result
+        .seeds
+        .iter()
+        .map(|seed| {
+            let mut row = vec![
+                seed.seed.to_string(),
+                format!("{}{}", seed.plateau_iteration, mark(seed)),
+                millions(seed.total_samples as f64),
+            ];
+            for scores in [&seed.at_plateau, &seed.baseline, &seed.final_generalist] {
+                row.push(fixed(scores.training.mean_return()));
+                row.push(fixed(scores.test.mean_return()));
+            }
+            row
+        })
+        .collect();
+    let note = if result.seeds.iter().all(|seed| seed.plateau_detected) {
+        ""
+    } else {
+        "<p>* H did not fire; the last allowed iteration was taken.</p>\n"
+    };
+    table(&header, &rows) + note
+}
+
+fn mark(seed: &SeedResult) -> &'static str {
+    if seed.plateau_detected { "" } else { "*" }
+}
+
+/// A summary for the terminal.
+pub fn summary_table(result: &ProcgenResult) -> String {
+    let mut text = format!("{}, raw returns, sampled actions\n", result.environment);
+    text += &columns(&table_1(result));
+    text.push('\n');
+    text + &claims_text(&claims(result))
+}
