@@ -117,6 +117,44 @@ fn generalists_and_specialists_give_the_same_bytes_killed_or_not_on_any_number_o
 }
 
 #[test]
+fn the_experiment_of_a_game_leaves_figures_and_a_report_however_often_it_is_killed() {
+    let place = Place::new();
+    let levels = "--set env.levels=range --set env.num_levels=6 --set env.start_level=3";
+    let settings = TINY_GSL.replace(levels, "");
+    assert!(settings.len() < TINY_GSL.len());
+    let run = |out: &str| {
+        format!("reproduce procgen --game starpilot --scale 0.0001 --out {out} {settings}")
+    };
+    place.train(&run("whole")).well();
+    for file in ["figure.svg", "levels.png", "report.html", "result.json"] {
+        assert!(place.path("whole").join(file).is_file(), "{file}");
+    }
+    let report = place.text("whole/report.html");
+    assert!(report.contains("39.4 ± 1.4"), "Table 1 is beside it");
+    assert!(report.contains("--game starpilot --scale 0.0001 --seed 0 --seeds 1"));
+    let mut running = place.start(&run("run"));
+    running.until(|| place.rows("run/seed-0/generalist") >= 5);
+    running.kill();
+    place.train("resume run").well();
+    assert_same(&place.tree("run"), &place.tree("whole"), "killed");
+}
+
+#[test]
+fn levels_that_were_trained_on_are_no_test() {
+    let place = Place::new();
+    let settings = TINY.replace("env.start_level=3", "env.start_level=100005");
+    place.train(&format!("train {GAME} --out run {settings}")).well();
+    let eval = "eval run --device cpu --quiet --episodes 1 --test --test-levels";
+    place.gslab(&format!("{eval} 6")).with(
+        2,
+        "error: env.levels = \"range\": must be levels that are not among the test levels 100000 \
+         to 100005; --allow-overlap measures on them all the same",
+    );
+    place.gslab(&format!("{eval} 6 --allow-overlap")).well();
+    place.gslab(&format!("{eval} 5")).well();
+}
+
+#[test]
 fn demonstrations_that_are_all_too_bad_end_a_run_with_what_to_change() {
     let place = Place::new();
     let setting = "--set gsl.demonstration_threshold=1e6";
@@ -161,6 +199,11 @@ fn a_policy_on_frames_is_measured_and_shown() {
             format!("eval run --device cpu --acting {acting} --policy {policy} --episodes 1");
         let said = place.gslab(&arguments).well().stdout;
         assert!(said.contains("variation"), "{said}");
+    }
+    let said =
+        place.gslab("eval run --device cpu --test --test-levels 3 --episodes 1").well().stdout;
+    for part in ["seed-0, training", "seed-0, test", "normalised"] {
+        assert!(said.contains(part), "{said}");
     }
     place.gslab("record run --policy final --out film.gif").well();
     assert!(place.read("film.gif").starts_with(b"GIF89a"));

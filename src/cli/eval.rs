@@ -2,20 +2,21 @@ use super::Machine;
 use crate::{
     device::Device,
     error::{Error, Result},
+    experiments::procgen::protocol::TEST,
     gsl::{
         algorithm1::Plateau,
         evaluate::{Acting, Evaluation, evaluate},
     },
     learn::{agent::Agent, pixels::Pixels, vectors::GaussianAgent},
     run::{
-        config::Config,
+        config::{Config, Overlap},
         directory,
         file::load,
         phase::{CHECKPOINT, Checkpoint, FINAL},
     },
 };
 use clap::{Args, ValueEnum};
-use gslab_envs::{ActionSpace, registry::Family, rng::derive_seed};
+use gslab_envs::{ActionSpace, Spec, registry::Family, rng::derive_seed};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fs,
@@ -40,6 +41,15 @@ pub struct Eval {
     /// Seed of the levels and the noise
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Measure a game of Procgen as the paper does: also on the levels 100000 to 100999
+    #[arg(long)]
+    test: bool,
+    /// Number of test levels
+    #[arg(long, value_name = "N", default_value_t = TEST, requires = "test", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    test_levels: u32,
+    /// Measure on test levels even if the policy was trained on some of them
+    #[arg(long, requires = "test")]
+    allow_overlap: bool,
     #[command(flatten)]
     machine: Machine,
 }
@@ -54,24 +64,39 @@ enum ActingChoice {
 struct Measured {
     /// Name of the seed's directory.
     seed: String,
+    /// `training` or `test`.
+    levels: &'static str,
+    /// Normalised mean return, where returns have a scale.
+    normalised: Option<f64>,
     evaluation: Evaluation,
 }
 
 impl Eval {
     pub fn run(self) -> Result<ExitCode> {
         let (_, config) = directory::read(&self.run)?;
-        let family = config.family()?;
-        let (device, _) = self.machine.start(family.spec().action)?;
+        let mut sets = vec![("training", config.family()?)];
+        if self.test {
+            let overlap = if self.allow_overlap { Overlap::Allow } else { Overlap::Refuse };
+            sets.push(("test", config.on_test_levels(self.test_levels, overlap)?.family()?));
+        }
+        let action = sets[0].1.spec().action;
+        let (device, _) = self.machine.start(action)?;
+        let measure = match action {
+            ActionSpace::Continuous { .. } => Self::measure::<GaussianAgent>,
+            ActionSpace::Discrete { .. } => Self::measure::<Pixels>,
+        };
         let mut measured = Vec::new();
         for dir in seeds(&self.run)? {
             let seed = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let measure = match family.spec().action {
-                ActionSpace::Continuous { .. } => Self::measure::<GaussianAgent>,
-                ActionSpace::Discrete { .. } => Self::measure::<Pixels>,
-            };
-            let evaluation = measure(&self, &dir, &config, &*family, &device)?;
-            self.machine.output.say(&table(&seed, &evaluation));
-            measured.push(Measured { seed, evaluation });
+            for (levels, family) in &sets {
+                let evaluation = measure(&self, &dir, &config, &**family, &device)?;
+                let title = if self.test { format!("{seed}, {levels}") } else { seed.clone() };
+                self.machine.output.say(&table(&title, &evaluation, family.spec()));
+                let spec = family.spec();
+                let normalised =
+                    spec.return_range.map(|_| spec.normalised(evaluation.mean_return()));
+                measured.push(Measured { seed: seed.clone(), levels, normalised, evaluation });
+            }
         }
         self.machine.output.json(&measured)?;
         Ok(ExitCode::SUCCESS)
@@ -157,19 +182,32 @@ fn policies(dir: &Path) -> Vec<String> {
     names
 }
 
-fn table(seed: &str, evaluation: &Evaluation) -> String {
-    let mut text = format!("{seed}\n  variation  episodes  mean return  success  ever solved\n");
+fn table(title: &str, evaluation: &Evaluation, spec: &Spec) -> String {
+    let scaled = spec.return_range.is_some();
+    let normalised = |total: f64| match scaled {
+        true => format!("  {:>10.3}", spec.normalised(total)),
+        false => String::new(),
+    };
+    let header = if scaled { "  normalised" } else { "" };
+    let mut text =
+        format!("{title}\n  variation  episodes  mean return{header}  success  ever solved\n");
     for s in &evaluation.scores {
         text += &format!(
-            "  {:>9}  {:>8}  {:>11.2}  {:>7.3}  {:>11.3}\n",
-            s.variation, s.episodes, s.mean_return, s.success, s.ever_solved
+            "  {:>9}  {:>8}  {:>11.2}{}  {:>7.3}  {:>11.3}\n",
+            s.variation,
+            s.episodes,
+            s.mean_return,
+            normalised(s.mean_return),
+            s.success,
+            s.ever_solved
         );
     }
     text + &format!(
-        "  {:>9}  {:>8}  {:>11.2}  {:>7.3}",
+        "  {:>9}  {:>8}  {:>11.2}{}  {:>7.3}",
         "mean",
         "",
         evaluation.mean_return(),
+        normalised(evaluation.mean_return()),
         evaluation.success()
     )
 }
