@@ -75,7 +75,7 @@ fn a_gpu_that_is_lost_ends_the_work_with_an_error_and_keeps_the_checkpoint() {
         variations: vec![0, 1],
         weights: Weights::new(&config.architecture(&*family).unwrap(), 1),
         reward_scale: None,
-        ppo: config.ppo.clone(),
+        learning: config.learning(),
         demonstrations: None,
         anneal: None,
         keep_best: false,

@@ -7,7 +7,7 @@ use gslab::{
     device::Device,
     gsl::evaluate::{Acting, evaluate},
     learn::{
-        agent::Agent,
+        agent::{Agent, Learning},
         impala::{Architecture, cpu::Weights, initial::Initialisation},
         pixels::Pixels,
         ppo::Config,
@@ -40,7 +40,7 @@ fn returns(seed: u64) -> (f64, f64) {
         environments: 32,
         ..Config::procgen()
     };
-    let mut agent = Pixels::new(&Device::Cpu, GAME, weights);
+    let mut agent: Pixels = Pixels::new(&Device::Cpu, GAME, weights);
     let measure =
         |agent: &mut Pixels| evaluate(&*family, agent, &[0], 50, Acting::Sampled, 99).mean_return();
     let before = measure(&mut agent);
@@ -49,10 +49,11 @@ fn returns(seed: u64) -> (f64, f64) {
     let mut scale = RewardScale::new(config.environments, config.reward_gamma);
     let (noise, shuffle) = (Stream::new(seed, "noise"), Stream::new(seed, "shuffle"));
     let steps = config.samples / config.environments;
+    let learning = Learning { ppo: config, ..Learning::default() };
     for iteration in 0..28 {
         let mut rollout = agent.collect(&mut pool, steps, noise, iteration * steps as u64);
         scale.apply(&mut rollout.rewards, &rollout.ends);
-        agent.update(&rollout, &config, shuffle, iteration, None);
+        agent.update(rollout, &learning, shuffle, iteration, None);
     }
     (before, measure(&mut agent))
 }
@@ -131,7 +132,7 @@ fn the_experiment_of_a_game_leaves_figures_and_a_report_however_often_it_is_kill
     }
     let report = place.text("whole/report.html");
     assert!(report.contains("39.4 ± 1.4"), "Table 1 is beside it");
-    assert!(report.contains("--game starpilot --scale 0.0001 --seed 0 --seeds 1"));
+    assert!(report.contains("--game starpilot --algorithm ppo --scale 0.0001 --seed 0"));
     let mut running = place.start(&run("run"));
     running.until(|| place.rows("run/seed-0/generalist") >= 5);
     running.kill();

@@ -7,9 +7,9 @@ use crate::{
         algorithm1::Plateau,
         evaluate::{Acting, Evaluation, evaluate},
     },
-    learn::{agent::Agent, pixels::Pixels, vectors::GaussianAgent},
+    learn::{agent::Agent, pixels::Pixels, ppg::Phasic, vectors::GaussianAgent},
     run::{
-        config::{Config, Overlap},
+        config::{Algorithm, Config, Overlap},
         directory,
         file::load,
         phase::{CHECKPOINT, Checkpoint, FINAL},
@@ -81,9 +81,10 @@ impl Eval {
         }
         let action = sets[0].1.spec().action;
         let (device, _) = self.machine.start(action)?;
-        let measure = match action {
-            ActionSpace::Continuous { .. } => Self::measure::<GaussianAgent>,
-            ActionSpace::Discrete { .. } => Self::measure::<Pixels>,
+        let measure = match (action, config.algorithm) {
+            (ActionSpace::Continuous { .. }, _) => Self::measure::<GaussianAgent>,
+            (_, Algorithm::Ppo) => Self::measure::<Pixels>,
+            (_, Algorithm::Ppg) => Self::measure::<Pixels<Phasic>>,
         };
         let mut measured = Vec::new();
         for dir in seeds(&self.run)? {

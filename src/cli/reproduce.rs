@@ -7,7 +7,7 @@ use crate::{
         directory::Task,
     },
 };
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::process::ExitCode;
 
 #[derive(Args)]
@@ -28,6 +28,9 @@ enum Experiment {
         /// Name of the game
         #[arg(long, value_name = "GAME", default_value = "bigfish")]
         game: String,
+        /// How networks learn: ppo as in Table 6, or ppg as in Table 7
+        #[arg(long, value_enum, default_value_t = AlgorithmChoice::Ppo)]
+        algorithm: AlgorithmChoice,
         /// Multiply the paper's budgets by this, above 0, up to 1
         #[arg(long, value_name = "F", default_value_t = 1.0, value_parser = parse_scale)]
         scale: f64,
@@ -44,10 +47,14 @@ impl Reproduce {
                 let task = Task::ReproduceMaze { first_seed: new.seed, seeds: new.seeds };
                 task::begin(&new, "reproduce-maze", &task, &config)?;
             }
-            Experiment::Procgen { game, scale, new } => {
+            Experiment::Procgen { game, algorithm, scale, new } => {
                 let name = procgen_game(&game)?.facts.name;
                 let environment = format!("procgen:{name}");
-                let mut config = Config::from_preset_in("procgen", &environment, &[])?;
+                let preset = match algorithm {
+                    AlgorithmChoice::Ppo => "procgen",
+                    AlgorithmChoice::Ppg => "procgen-ppg",
+                };
+                let mut config = Config::from_preset_in(preset, &environment, &[])?;
                 procgen::scale::scale(&mut config, scale);
                 let config = config.with_trained(&new.settings)?;
                 config.validate_split()?;
@@ -58,6 +65,12 @@ impl Reproduce {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum AlgorithmChoice {
+    Ppo,
+    Ppg,
 }
 
 fn parse_scale(text: &str) -> Result<f64, String> {

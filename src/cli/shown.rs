@@ -6,8 +6,13 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    learn::{impala::cpu::CpuImpala, ppg::Phasic},
     play::{actor::Actor, scene::Scene},
-    run::{config::Config, directory, file::write_atomic},
+    run::{
+        config::{Algorithm, Config},
+        directory,
+        file::write_atomic,
+    },
 };
 use clap::Args;
 use gslab_envs::{ActionSpace, Spec, registry};
@@ -80,10 +85,14 @@ impl Shown {
 pub fn policy(run: &Path, name: &str, spec: &Spec, seed: u64) -> Result<Actor> {
     let (_, config) = directory::read(run)?;
     let first = seeds(run)?.swap_remove(0);
-    let actor = match config.family()?.spec().action {
-        ActionSpace::Continuous { .. } => Actor::gaussian(weights(&first, name)?, spec, seed),
-        ActionSpace::Discrete { .. } => {
-            Actor::pixels(weights(&first, name)?, &config.environment, spec, seed)
+    let environment = &config.environment;
+    let actor = match (config.family()?.spec().action, config.algorithm) {
+        (ActionSpace::Continuous { .. }, _) => Actor::gaussian(weights(&first, name)?, spec, seed),
+        (_, Algorithm::Ppo) => {
+            Actor::pixels::<CpuImpala>(weights(&first, name)?, environment, spec, seed)
+        }
+        (_, Algorithm::Ppg) => {
+            Actor::pixels::<Phasic>(weights(&first, name)?, environment, spec, seed)
         }
     };
     actor.map_err(|error| Error::OtherPolicy { run: run.into(), error })

@@ -8,13 +8,19 @@ use crate::{
         procgen,
     },
     gsl::{
-        algorithm1::Algorithm1,
+        algorithm1::{Algorithm1, NewWeights},
         evaluate::{Evaluation, evaluate},
     },
-    learn::{actor_critic, agent::Agent, impala, pixels::Pixels, vectors::GaussianAgent},
-    plot,
+    learn::{
+        actor_critic,
+        agent::Agent,
+        impala,
+        pixels::Pixels,
+        ppg::{self, Phasic},
+        vectors::GaussianAgent,
+    },
     run::{
-        config::{self, Config},
+        config::{self, Algorithm, Config},
         directory::{RunDirectory, Task},
         file::{store, write_atomic},
         phase::{Context, FINAL, Phase, unobserved},
@@ -81,41 +87,26 @@ fn out(new: &NewRun, name: &str) -> PathBuf {
 }
 
 fn perform(context: &Context<'_>, task: &Task, machine: &Machine) -> Result<()> {
-    let worked = context.device.work(|| match *task {
-        Task::Train { first_seed, seeds } | Task::Gsl { first_seed, seeds } => {
-            let policies = Policies { context, machine, task, first_seed, seeds };
-            match context.family.spec().action {
-                ActionSpace::Continuous { .. } => {
-                    let architecture = context.config.architecture(context.family)?;
-                    let new = |seed| actor_critic::Weights::new(&architecture, seed);
-                    policies.make::<GaussianAgent>(&new)
-                }
-                actions => {
-                    let architecture = context.config.pixel_architecture(actions)?;
-                    let initial = context.config.impala.initialisation;
-                    let new = |seed| impala::cpu::Weights::new(architecture.clone(), initial, seed);
-                    policies.make::<Pixels>(&new)
-                }
+    let worked = context.device.work(|| {
+        let config = context.config;
+        let action = context.family.spec().action;
+        if let ActionSpace::Continuous { .. } = action {
+            let architecture = config.architecture(context.family)?;
+            let new = |seed| actor_critic::Weights::new(&architecture, seed);
+            return learn::<GaussianAgent>(context, task, machine, &new);
+        }
+        let architecture = config.pixel_architecture(action)?;
+        let initial = config.impala.initialisation;
+        match config.algorithm {
+            Algorithm::Ppo => {
+                let new = |seed| impala::cpu::Weights::new(architecture.clone(), initial, seed);
+                learn::<Pixels>(context, task, machine, &new)
             }
-        }
-        Task::ReproduceProcgen { first_seed, seeds, scale } => {
-            let result = procgen::reproduce(context, first_seed, seeds, scale)?;
-            let drawing = |e: plot::Error| Error::Figure(e.to_string());
-            write_json(context, &result)?;
-            procgen::report::save_figures(context.run, &result).map_err(drawing)?;
-            procgen::report::write_report(context.run, &result, context.config)?;
-            machine.output.json(&result)?;
-            machine.output.say(&procgen::report::summary_table(&result));
-            say_report(context, machine);
-            Ok(())
-        }
-        Task::ReproduceMaze { first_seed, seeds } => {
-            let result = maze::reproduce(context, first_seed, seeds)?;
-            write_maze(context, &result)?;
-            machine.output.json(&result)?;
-            machine.output.say(&report::summary_table(&result));
-            say_report(context, machine);
-            Ok(())
+            Algorithm::Ppg => {
+                let form = config.ppg.form;
+                let new = |seed| ppg::Weights::new(form, &architecture, initial, seed);
+                learn::<Pixels<Phasic>>(context, task, machine, &new)
+            }
         }
     });
     context.progress.say(&context.progress.throughput());
@@ -147,62 +138,85 @@ struct SeedScore {
     evaluation: Evaluation,
 }
 
-/// One policy for each seed, and how good it is.
-struct Policies<'a> {
-    context: &'a Context<'a>,
-    machine: &'a Machine,
-    task: &'a Task,
-    first_seed: u64,
-    seeds: u64,
+/// A task of one kind of agent.
+fn learn<A: Agent>(
+    context: &Context<'_>,
+    task: &Task,
+    machine: &Machine,
+    new: NewWeights<'_, A>,
+) -> Result<()> {
+    match *task {
+        Task::ReproduceProcgen { first_seed, seeds, scale } => {
+            let result = procgen::reproduce::<A>(context, (first_seed, seeds), scale, new)?;
+            write_json(context, &result)?;
+            procgen::report::save_figures(context.run, &result)
+                .map_err(|e| Error::Figure(e.to_string()))?;
+            procgen::report::write_report(context.run, &result, context.config)?;
+            machine.output.json(&result)?;
+            machine.output.say(&procgen::report::summary_table(&result));
+            say_report(context, machine);
+            Ok(())
+        }
+        Task::Train { first_seed, seeds } => {
+            each_seed::<A>(context, machine, first_seed, seeds, |dir, seed| {
+                train::<A>(context, dir, seed, new)
+            })
+        }
+        Task::ReproduceMaze { first_seed, seeds } => {
+            let result = maze::reproduce(context, first_seed, seeds)?;
+            write_maze(context, &result)?;
+            machine.output.json(&result)?;
+            machine.output.say(&report::summary_table(&result));
+            say_report(context, machine);
+            Ok(())
+        }
+        Task::Gsl { first_seed, seeds } => {
+            each_seed::<A>(context, machine, first_seed, seeds, |dir, seed| {
+                let label = if seeds > 1 { format!("seed {seed}: ") } else { String::new() };
+                let algorithm = Algorithm1::<A> { context, dir, seed, label, new };
+                Ok(algorithm.run(|_, _| Ok(()))?.0.weights)
+            })
+        }
+    }
 }
 
-impl Policies<'_> {
-    fn make<A: Agent>(&self, new: &(dyn Fn(u64) -> A::Weights + Sync)) -> Result<()> {
-        let Self { context, machine, .. } = *self;
-        let mut scores = Vec::new();
-        for seed in self.first_seed..self.first_seed + self.seeds {
-            let dir = context.run.join(format!("seed-{seed}"));
-            let weights = match self.task {
-                Task::Gsl { .. } => self.generalist::<A>(&dir, seed, new)?,
-                _ => train::<A>(context, &dir, seed, new)?,
-            };
-            store(&dir.join(FINAL), &weights)?;
-            let settings = &context.config.evaluation;
-            let evaluation = evaluate(
-                context.family,
-                &mut context.agent::<A>(weights),
-                &context.variations(),
-                settings.episodes,
-                settings.acting,
-                derive_seed(seed, "final"),
-            );
-            machine.output.say(&format!(
-                "seed {seed}: mean return {:.2}, success {:.3}",
-                evaluation.mean_return(),
-                evaluation.success()
-            ));
-            scores.push(SeedScore { seed, evaluation });
-        }
-        machine.output.json(&scores)
+/// One policy for each seed, measured and kept.
+fn each_seed<A: Agent>(
+    context: &Context<'_>,
+    machine: &Machine,
+    first_seed: u64,
+    seeds: u64,
+    make: impl Fn(&Path, u64) -> Result<A::Weights>,
+) -> Result<()> {
+    let mut scores = Vec::new();
+    for seed in first_seed..first_seed + seeds {
+        let dir = context.run.join(format!("seed-{seed}"));
+        let weights = make(&dir, seed)?;
+        store(&dir.join(FINAL), &weights)?;
+        let settings = &context.config.evaluation;
+        let evaluation = evaluate(
+            context.family,
+            &mut context.agent::<A>(weights),
+            &context.variations(),
+            settings.episodes,
+            settings.acting,
+            derive_seed(seed, "final"),
+        );
+        machine.output.say(&format!(
+            "seed {seed}: mean return {:.2}, success {:.3}",
+            evaluation.mean_return(),
+            evaluation.success()
+        ));
+        scores.push(SeedScore { seed, evaluation });
     }
-
-    fn generalist<A: Agent>(
-        &self,
-        dir: &Path,
-        seed: u64,
-        new: &(dyn Fn(u64) -> A::Weights + Sync),
-    ) -> Result<A::Weights> {
-        let label = if self.seeds > 1 { format!("seed {seed}: ") } else { String::new() };
-        let algorithm = Algorithm1::<A> { context: self.context, dir, seed, label, new };
-        Ok(algorithm.run(|_, _| Ok(()))?.0.weights)
-    }
+    machine.output.json(&scores)
 }
 
 fn train<A: Agent>(
     context: &Context<'_>,
     dir: &Path,
     seed: u64,
-    new: &(dyn Fn(u64) -> A::Weights + Sync),
+    new: NewWeights<'_, A>,
 ) -> Result<A::Weights> {
     let name = format!("seed {seed}");
     let seed = derive_seed(seed, "generalist");
@@ -213,11 +227,11 @@ fn train<A: Agent>(
         variations: context.variations(),
         weights: new(seed),
         reward_scale: None,
-        ppo: context.config.ppo.clone(),
+        learning: context.config.learning(),
         demonstrations: None,
         anneal: None,
         keep_best: false,
     };
-    let iterations = phase.ppo.iterations(context.config.total_samples);
+    let iterations = phase.learning.ppo.iterations(context.config.total_samples);
     Ok(phase.run(context, iterations, &mut unobserved)?.weights)
 }

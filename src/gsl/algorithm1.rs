@@ -69,6 +69,9 @@ pub struct Outcome<A: Agent> {
     pub samples: u64,
 }
 
+/// Weights of a new generalist, from a seed.
+pub type NewWeights<'a, A> = &'a (dyn Fn(u64) -> <A as Agent>::Weights + Sync);
+
 /// One run of Algorithm 1 in a directory.
 pub struct Algorithm1<'a, A: Agent> {
     pub context: &'a Context<'a>,
@@ -76,8 +79,7 @@ pub struct Algorithm1<'a, A: Agent> {
     pub seed: u64,
     /// Put before the names of phases, for instance `seed 3: `.
     pub label: String,
-    /// A new generalist's weights, from a seed.
-    pub new: &'a (dyn Fn(u64) -> A::Weights + Sync),
+    pub new: NewWeights<'a, A>,
 }
 
 impl<A: Agent> Algorithm1<'_, A> {
@@ -151,7 +153,7 @@ impl<A: Agent> Algorithm1<'_, A> {
             variations: self.context.variations(),
             weights: (self.new)(seed),
             reward_scale: None,
-            ppo: self.context.config.ppo.clone(),
+            learning: self.context.config.learning(),
             demonstrations: None,
             anneal: None,
             keep_best: false,
@@ -249,12 +251,12 @@ impl<A: Agent> Algorithm1<'_, A> {
             variations: split.low(),
             weights: weights.with_fresh_moments(),
             reward_scale,
-            ppo: self.context.config.ppo.clone(),
+            learning: self.context.config.learning(),
             demonstrations: None,
             anneal: None,
             keep_best: false,
         };
-        let iterations = phase.ppo.iterations(samples);
+        let iterations = phase.learning.ppo.iterations(samples);
         let tuned = phase.run(self.context, iterations, &mut unobserved)?;
         Ok(Start { weights: tuned.weights, reward_scale: tuned.reward_scale })
     }
@@ -314,12 +316,12 @@ impl<A: Agent> Algorithm1<'_, A> {
             variations: variations.to_vec(),
             weights: weights.with_fresh_moments().with_std(config.specialist_std),
             reward_scale,
-            ppo: self.context.config.specialist_ppo(),
+            learning: self.context.config.specialist_learning(),
             demonstrations: None,
             anneal: anneal(config.specialist_std, config.specialist_final_std),
             keep_best: true,
         };
-        let iterations = phase.ppo.iterations(config.specialist_samples);
+        let iterations = phase.learning.ppo.iterations(config.specialist_samples);
         let checkpoint = phase.run(self.context, iterations, &mut unobserved)?;
         Ok(Specialist { name, variations: variations.to_vec(), checkpoint })
     }
@@ -404,13 +406,13 @@ impl<A: Agent> Algorithm1<'_, A> {
             variations: self.context.variations(),
             weights,
             reward_scale: plateau.reward_scale.clone(),
-            ppo: self.context.config.merge_ppo(),
+            learning: self.context.config.merge_learning(),
             demonstrations: Some(demonstrations),
             anneal: anneal(self.config().merge_std, self.config().merge_final_std),
-            keep_best: false,
+            keep_best: self.config().merge_keep_best,
         };
-        let iterations = phase.ppo.iterations(self.config().merge_samples);
-        Ok(phase.run(self.context, iterations, &mut unobserved)?.weights)
+        let iterations = phase.learning.ppo.iterations(self.config().merge_samples);
+        Ok(phase.run(self.context, iterations, &mut unobserved)?.best_weights().clone())
     }
 
     /// The negative control: the generalist of the plateau, cloned from the demonstrations alone.
@@ -440,10 +442,10 @@ impl<A: Agent> Algorithm1<'_, A> {
             _ => ppo.iterations(samples) * ppo.samples as u64,
         };
         let merge = match config.gsl.merge {
-            Merge::Dapg => of(&config.merge_ppo(), config.gsl.merge_samples),
+            Merge::Dapg => of(&config.merge_learning().ppo, config.gsl.merge_samples),
             Merge::Bc => 0,
         };
-        let specialist = of(&config.specialist_ppo(), config.gsl.specialist_samples);
+        let specialist = of(&config.specialist_learning().ppo, config.gsl.specialist_samples);
         plateau.iterations * config.ppo.samples as u64
             + of(&config.ppo, config.gsl.low_finetune_samples)
             + split.subsets.len() as u64 * specialist

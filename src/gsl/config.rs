@@ -119,6 +119,9 @@ pub struct Config {
     /// to this. Learned, it shrinks before all demonstrations are followed, and those that differ
     /// from the policy by several standard deviations no longer pull.
     pub merge_final_std: f32,
+    /// Whether phase II is measured now and then and ends with the best weights, as the
+    /// specialists do, instead of the last.
+    pub merge_keep_best: bool,
     /// Whether phase II goes on with the generalist's optimiser state or a fresh one.
     pub merge_fresh_optimiser: bool,
 }
@@ -150,6 +153,7 @@ impl Default for Config {
             merge_samples: 1_000_000,
             merge_std: 0.0,
             merge_final_std: 0.0,
+            merge_keep_best: false,
             merge_fresh_optimiser: true,
         }
     }
@@ -184,7 +188,8 @@ pub struct EvaluationConfig {
     /// Episodes of each variation.
     pub episodes: usize,
     pub acting: Acting,
-    /// Iterations between evaluations of a specialist, which decide its best checkpoint.
+    /// Iterations between evaluations of a specialist, or of phase II, which decide its best
+    /// checkpoint.
     pub every: u64,
 }
 

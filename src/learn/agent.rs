@@ -1,6 +1,6 @@
 //! What acts and learns, whatever it sees and does.
 
-use super::{adam, dapg, ppo, rollout::Rollout};
+use super::{adam, dapg, ppg, ppo, rollout::Rollout};
 use crate::{device::Device, pool::Pool};
 use gslab_envs::{batch::Actions, rng::Stream};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -79,7 +79,15 @@ pub struct Shown<'a, D> {
     pub shuffle: Stream,
 }
 
-/// A policy that collects experience and learns from it by PPO.
+/// How an agent learns from experience.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Learning {
+    pub ppo: ppo::Config,
+    /// Of agents that learn in two alternating phases.
+    pub ppg: ppg::Config,
+}
+
+/// A policy that collects experience and learns from it by PPO, or by PPG on top of it.
 pub trait Agent: Policy + Send {
     type Weights: Parameters;
     /// What was seen and done; see [`Rollout`].
@@ -104,12 +112,21 @@ pub trait Agent: Policy + Send {
     /// the shuffling.
     fn update(
         &mut self,
-        rollout: &Rollout<Self::Experience>,
-        config: &ppo::Config,
+        rollout: Rollout<Self::Experience>,
+        learning: &Learning,
         shuffle: Stream,
         iteration: u64,
         shown: Option<&Shown<'_, Self::Demonstrations>>,
     ) -> ppo::Report;
+
+    /// Whether [`Self::weights`] are all that training goes on from. Between the auxiliary phases
+    /// of PPG they are not: the experience since the last one counts, too.
+    fn is_settled(&self) -> bool {
+        true
+    }
+
+    /// Makes it so, before training ends or pauses for good.
+    fn settle(&mut self, _learning: &Learning, _shuffle: Stream, _iteration: u64) {}
 
     /// What was seen and done in rows of a rollout, to be imitated.
     fn demonstrations(rollout: &Rollout<Self::Experience>, rows: &[usize]) -> Self::Demonstrations;

@@ -82,7 +82,7 @@ impl CpuActorCritic {
                     d_log_std,
                 );
                 tally.iter_mut().zip(part).for_each(|(t, p)| *t += p);
-                backward(shape, parameters, x, n, &d_output, scratch, gradient);
+                backward(shape, parameters, x, n, (&d_output).into(), scratch, gradient);
                 start = range.end;
             }
         });

@@ -54,6 +54,8 @@ pub struct Architecture {
     hidden: usize,
     actions: usize,
     values: usize,
+    /// Of the values, the last so many, whose gradient stops before the hidden layer.
+    detached: usize,
 }
 
 /// Why there is no such network.
@@ -75,13 +77,16 @@ struct Unchecked {
     hidden: usize,
     actions: usize,
     values: usize,
+    detached: usize,
 }
 
 impl TryFrom<Unchecked> for Architecture {
     type Error = ArchitectureError;
 
     fn try_from(from: Unchecked) -> Result<Self, ArchitectureError> {
-        Self::new(from.channels, from.hidden, from.actions, from.values)
+        let detached = from.detached.min(from.values);
+        let attached = Self::new(from.channels, from.hidden, from.actions, from.values)?;
+        Ok(Self { detached, ..attached })
     }
 }
 
@@ -97,7 +102,7 @@ impl Architecture {
     /// The network of Procgen's baselines: 626 256 parameters for 15 actions.
     pub fn procgen(actions: usize) -> Self {
         let Config { channels, hidden, .. } = Config::default();
-        Self { channels, hidden, actions, values: 1 }
+        Self { channels, hidden, actions, values: 1, detached: 0 }
     }
 
     /// A network with a stack for each of one to four `channels`, `hidden` units after them,
@@ -124,7 +129,17 @@ impl Architecture {
         if actions + values == 0 {
             return Err(ArchitectureError::NoOutputs);
         }
-        Ok(Self { channels, hidden, actions, values })
+        Ok(Self { channels, hidden, actions, values, detached: 0 })
+    }
+
+    /// The same network, where the last value is learned from what the others learn to see: its
+    /// gradient stops before the hidden layer.
+    pub fn with_detached_value(self) -> Self {
+        Self { detached: self.values.min(1), ..self }
+    }
+
+    pub fn detached(&self) -> usize {
+        self.detached
     }
 
     pub fn actions(&self) -> usize {
@@ -259,7 +274,7 @@ mod tests {
         assert_eq!(of(&[8], 0, 1), Err(NoHidden));
         assert_eq!(of(&[8], 8, 0), Err(NoOutputs));
         assert_eq!(of(&[8; 4], 8, 1), Ok(()));
-        let text = r#"{"channels": [], "hidden": 8, "actions": 1, "values": 1}"#;
+        let text = r#"{"channels": [], "hidden": 8, "actions": 1, "values": 1, "detached": 0}"#;
         assert!(serde_json::from_str::<Architecture>(text).is_err());
     }
 }

@@ -134,6 +134,22 @@ pub fn forward(shape: &Shape, parameters: &[f32], x: &[f32], rows: usize, scratc
     }
 }
 
+/// The gradient of a loss in outputs.
+#[derive(Clone, Copy)]
+pub struct OutputGradient<'a> {
+    /// `[rows, outputs]`
+    pub values: &'a [f32],
+    /// The last so many outputs have a gradient in their own weights and biases alone: it goes no
+    /// further.
+    pub detached: usize,
+}
+
+impl<'a> From<&'a Vec<f32>> for OutputGradient<'a> {
+    fn from(values: &'a Vec<f32>) -> Self {
+        Self { values, detached: 0 }
+    }
+}
+
 /// Adds the gradient of a loss to `gradient`, given its gradient in the output, `[rows, outputs]`,
 /// for the rows of the last [`forward`].
 pub fn backward(
@@ -141,19 +157,26 @@ pub fn backward(
     parameters: &[f32],
     x: &[f32],
     rows: usize,
-    d_output: &[f32],
+    d_output: OutputGradient<'_>,
     scratch: &mut Scratch,
     gradient: &mut [f32],
 ) {
     scratch.delta.clear();
-    scratch.delta.extend_from_slice(d_output);
+    scratch.delta.extend_from_slice(d_output.values);
+    let last = shape.layers().len() - 1;
     for (l, layer) in shape.layers().iter().enumerate().rev() {
         let input = if l == 0 { x } else { &scratch.activations[l - 1] };
         let input = Matrix::new(input, rows, layer.inputs);
         let delta = Matrix::new(&scratch.delta, rows, layer.outputs);
         matmul(&mut gradient[layer.weights.clone()], Into::Add, input.t(), delta);
         add_column_sums(&mut gradient[layer.biases.clone()], &scratch.delta);
+        if l == last && d_output.detached > 0 {
+            for row in scratch.delta.chunks_exact_mut(layer.outputs) {
+                row[layer.outputs - d_output.detached..].fill(0.0);
+            }
+        }
         if l > 0 {
+            let delta = Matrix::new(&scratch.delta, rows, layer.outputs);
             scratch.next_delta.resize(rows * layer.inputs, 0.0);
             let weights =
                 Matrix::new(&parameters[layer.weights.clone()], layer.inputs, layer.outputs);
@@ -274,7 +297,7 @@ mod tests {
             .collect();
         let mut gradient = vec![0.0; shape.parameters()];
         forward(&shape, &parameters, &x, rows, &mut scratch);
-        backward(&shape, &parameters, &x, rows, &weights, &mut scratch, &mut gradient);
+        backward(&shape, &parameters, &x, rows, (&weights).into(), &mut scratch, &mut gradient);
         for (g, s) in gradient.iter().zip(&slopes) {
             // A kink of ReLU within h of a row moves a difference quotient by a few percent.
             assert!((f64::from(*g) - s).abs() < 0.02 * (1.0 + s.abs()), "{g} against {s}");

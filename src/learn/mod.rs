@@ -17,6 +17,7 @@ pub mod matmul;
 pub mod mlp;
 pub mod pixels;
 pub mod pool;
+pub mod ppg;
 pub mod ppo;
 pub mod reward_scale;
 pub mod rollout;

@@ -1,8 +1,8 @@
-//! The agent that sees frames and makes choices: an IMPALA network of logits and a value.
+//! The agents that see frames and make choices, whatever their networks and how they learn.
 
 use super::{
     adam::{self, Moments},
-    agent::{Acting, Agent, Chosen, Parameters, Policy, Shown},
+    agent::{Acting, Agent, Chosen, Learning, Parameters, Policy, Shown},
     bc::categorical::LogLikelihood,
     categorical::{Categorical, sample},
     dapg::categorical::{Demonstrations, Guide},
@@ -28,9 +28,81 @@ use std::{ops::Range, sync::Arc};
 /// Environments whose frames one thread draws at a time, each such group with a painter.
 const GROUP: usize = 16;
 
-/// An agent on the CPU.
-pub struct Pixels {
-    network: CpuImpala,
+/// What an agent thinks with, on the CPU.
+pub trait PixelNetwork: Send {
+    type Weights: Parameters;
+
+    fn new(weights: Self::Weights) -> Self;
+    fn weights(&self) -> Self::Weights;
+    /// The network of the policy: its outputs begin with the logits.
+    fn policy(&mut self) -> &mut CpuImpala;
+    /// Logits and the value of frames, `[frames, actions + 1]`.
+    fn evaluate(&mut self, frames: Frames<'_>, outputs: &mut [f32]);
+    /// One iteration; see [`Agent::update`].
+    fn update(
+        &mut self,
+        rollout: Rollout<Choices>,
+        learning: &Learning,
+        shuffle: Stream,
+        iteration: u64,
+        guide: Option<&Guide<'_>>,
+    ) -> ppo::Report;
+    /// See [`Agent::is_settled`].
+    fn is_settled(&self) -> bool;
+    /// See [`Agent::settle`].
+    fn settle(&mut self, learning: &Learning, shuffle: Stream, iteration: u64);
+    /// See [`Agent::measures`].
+    fn measures(&self) -> Vec<f64>;
+}
+
+/// PPO with one network of logits and a value.
+impl PixelNetwork for CpuImpala {
+    type Weights = Weights;
+
+    fn new(weights: Weights) -> Self {
+        Self::new(weights)
+    }
+
+    fn weights(&self) -> Weights {
+        self.weights().clone()
+    }
+
+    fn policy(&mut self) -> &mut CpuImpala {
+        self
+    }
+
+    fn evaluate(&mut self, frames: Frames<'_>, outputs: &mut [f32]) {
+        CpuImpala::evaluate(self, frames, outputs);
+    }
+
+    fn update(
+        &mut self,
+        rollout: Rollout<Choices>,
+        learning: &Learning,
+        shuffle: Stream,
+        iteration: u64,
+        guide: Option<&Guide<'_>>,
+    ) -> ppo::Report {
+        ppo::categorical::update(self, &rollout, &learning.ppo, shuffle, iteration, guide)
+    }
+
+    fn is_settled(&self) -> bool {
+        true
+    }
+
+    fn settle(&mut self, _learning: &Learning, _shuffle: Stream, _iteration: u64) {}
+
+    fn measures(&self) -> Vec<f64> {
+        Vec::new()
+    }
+}
+
+/// An agent on the CPU: with `CpuImpala` it learns by PPO, with [`Phasic`](super::ppg::Phasic) by
+/// PPG.
+pub struct Pixels<N = CpuImpala> {
+    network: N,
+    /// Number of actions to choose from.
+    actions: usize,
     eyes: Eyes,
     /// Outputs of the network on the last frames, `[environments, actions + 1]`.
     outputs: Vec<f32>,
@@ -77,29 +149,29 @@ impl Eyes {
     }
 }
 
-impl Pixels {
-    fn actions(&self) -> usize {
-        self.network.weights().architecture.actions()
+impl<N: PixelNetwork> Pixels<N> {
+    /// Number of actions to choose from.
+    pub fn actions(&self) -> usize {
+        self.actions
     }
 
     /// Draws actions from the last outputs; see [`sample`].
     fn sample(&self, noise: Stream, index: u64, drawn: (&mut [u32], &mut [f32])) {
-        let actions = self.actions();
-        sample(&self.outputs, actions + 1, actions, noise, index, drawn);
+        sample(&self.outputs, self.actions + 1, self.actions, noise, index, drawn);
     }
 
     /// The network's outputs on frames of all environments, kept in `outputs`.
     fn evaluate(&mut self, pixels: &[u8]) {
-        self.outputs.resize(pixels.len() / FRAME * (self.actions() + 1), 0.0);
+        self.outputs.resize(pixels.len() / FRAME * (self.actions + 1), 0.0);
         self.network.evaluate(Frames::all(pixels), &mut self.outputs);
     }
 
     fn values(&self) -> impl Iterator<Item = f32> {
-        self.outputs.chunks_exact(self.actions() + 1).map(|row| row[row.len() - 1])
+        self.outputs.chunks_exact(self.actions + 1).map(|row| row[row.len() - 1])
     }
 }
 
-impl Policy for Pixels {
+impl<N: PixelNetwork> Policy for Pixels<N> {
     fn act(
         &mut self,
         pool: &Pool,
@@ -114,7 +186,7 @@ impl Policy for Pixels {
         self.eyes.look(pool, &awake, &mut pixels);
         self.evaluate(&pixels);
         // From the rows of those that are awake to the rows of all; backwards, as they spread.
-        let width = self.actions() + 1;
+        let width = self.actions + 1;
         self.outputs.resize(pool.len() * width, 0.0);
         for (row, &world) in awake.iter().enumerate().rev() {
             self.outputs.copy_within(row * width..(row + 1) * width, world * width);
@@ -167,14 +239,15 @@ impl Parameters for Weights {
     }
 }
 
-impl Agent for Pixels {
-    type Weights = Weights;
+impl<N: PixelNetwork> Agent for Pixels<N> {
+    type Weights = N::Weights;
     type Experience = Choices;
     type Demonstrations = Demonstrations;
 
-    fn new(_device: &Device, environment: &str, weights: Weights) -> Self {
-        let (network, eyes) = (CpuImpala::new(weights), Eyes::new(environment));
-        Self { network, eyes, outputs: Vec::new() }
+    fn new(_device: &Device, environment: &str, weights: N::Weights) -> Self {
+        let (mut network, eyes) = (N::new(weights), Eyes::new(environment));
+        let actions = network.policy().weights().architecture.actions();
+        Self { network, actions, eyes, outputs: Vec::new() }
     }
 
     /// An episode cut by the time limit counts as ended, as it does in the original, which tells
@@ -222,8 +295,8 @@ impl Agent for Pixels {
 
     fn update(
         &mut self,
-        rollout: &Rollout<Choices>,
-        config: &ppo::Config,
+        rollout: Rollout<Choices>,
+        learning: &Learning,
         shuffle: Stream,
         iteration: u64,
         shown: Option<&Shown<'_, Demonstrations>>,
@@ -233,14 +306,15 @@ impl Agent for Pixels {
             config: shown.config,
             shuffle: shown.shuffle,
         });
-        ppo::categorical::update(
-            &mut self.network,
-            rollout,
-            config,
-            shuffle,
-            iteration,
-            guide.as_ref(),
-        )
+        self.network.update(rollout, learning, shuffle, iteration, guide.as_ref())
+    }
+
+    fn is_settled(&self) -> bool {
+        self.network.is_settled()
+    }
+
+    fn settle(&mut self, learning: &Learning, shuffle: Stream, iteration: u64) {
+        self.network.settle(learning, shuffle, iteration);
     }
 
     fn demonstrations(rollout: &Rollout<Choices>, rows: &[usize]) -> Demonstrations {
@@ -258,16 +332,17 @@ impl Agent for Pixels {
         rows: &[u32],
         adam: &adam::Settings,
     ) -> f64 {
-        let loss = LogLikelihood { actions: demonstrations.actions_of(rows) };
+        let loss =
+            LogLikelihood { actions: demonstrations.actions_of(rows), choices: self.actions };
         let loss = |range: Range<usize>, output: &[f32], d_output: &mut [f32]| {
             loss.gradient(range, output, d_output)
         };
         let term = Term { frames: Frames::at(&demonstrations.pixels, rows), loss: &loss };
-        self.network.minimise(&[term], adam)[0][0]
+        self.network.policy().minimise(&[term], adam)[0][0]
     }
 
     fn negative_log_likelihood(&mut self, demonstrations: &Demonstrations, rows: &[u32]) -> f64 {
-        let actions = self.actions();
+        let actions = self.actions;
         let mut outputs = vec![0.0; rows.len() * (actions + 1)];
         self.network.evaluate(Frames::at(&demonstrations.pixels, rows), &mut outputs);
         let mut policy = Categorical::default();
@@ -281,12 +356,12 @@ impl Agent for Pixels {
         -sum / rows.len() as f64
     }
 
-    fn weights(&self) -> Weights {
-        self.network.weights().clone()
+    fn weights(&self) -> N::Weights {
+        self.network.weights()
     }
 
     fn measures(&self) -> Vec<f64> {
-        Vec::new()
+        self.network.measures()
     }
 
     fn fix_std(&mut self, _std: f32) {}

@@ -191,6 +191,11 @@ impl Batch {
         Self { rows: rollout.rows(), advantages, targets, max_advantage, explained_variance }
     }
 
+    /// What the values are to be, of all rows.
+    pub fn into_targets(self) -> Vec<f32> {
+        self.targets
+    }
+
     /// `config.epochs` passes in minibatches, each in an order of its own that `iteration`,
     /// counted from 0, selects. `step` takes an optimiser step and returns the tallies of the
     /// policy's loss, the value's and, if there is one, the auxiliary term.

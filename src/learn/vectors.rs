@@ -3,7 +3,7 @@
 use super::{
     actor_critic::{ActorCritic, Weights, sample},
     adam::{self, Moments},
-    agent::{Acting, Agent, Chosen, Parameters, Policy, Shown},
+    agent::{Acting, Agent, Chosen, Learning, Parameters, Policy, Shown},
     bc::LogLikelihood,
     dapg::{Demonstrations, Guide},
     gaussian::Gaussian,
@@ -103,8 +103,8 @@ impl Agent for GaussianAgent {
 
     fn update(
         &mut self,
-        rollout: &Rollout,
-        config: &ppo::Config,
+        rollout: Rollout,
+        learning: &Learning,
         shuffle: Stream,
         iteration: u64,
         shown: Option<&Shown<'_, Demonstrations>>,
@@ -112,7 +112,7 @@ impl Agent for GaussianAgent {
         let mut guide =
             shown.map(|shown| Guide::new(shown.demonstrations, shown.config, shown.shuffle));
         let auxiliary = guide.as_mut().map(|guide| guide as &mut dyn ppo::Auxiliary);
-        ppo::update(&mut **self, rollout, config, shuffle, iteration, auxiliary)
+        ppo::update(&mut **self, &rollout, &learning.ppo, shuffle, iteration, auxiliary)
     }
 
     /// The actions are what the world did, not what was sampled: it clips every one to [-1, 1].

@@ -7,7 +7,7 @@ use crate::{
         actor_critic::Weights,
         agent::{Acting, Agent, Policy},
         impala,
-        pixels::Pixels,
+        pixels::{PixelNetwork, Pixels},
         vectors::GaussianAgent,
     },
     pool::Pool,
@@ -75,18 +75,18 @@ impl Actor {
     ///
     /// # Errors
     /// The policy is of another form than the environment needs.
-    pub fn pixels(
-        weights: impala::cpu::Weights,
+    pub fn pixels<N: PixelNetwork + 'static>(
+        weights: N::Weights,
         environment: &str,
         spec: &Spec,
         seed: u64,
     ) -> Result<Self, OtherPolicy> {
-        let found = weights.architecture.actions();
+        let policy = Pixels::<N>::new(&Device::Cpu, environment, weights);
+        let found = policy.actions();
         match spec.action {
-            ActionSpace::Discrete { n } if n as usize == found => {}
-            _ => return Err(OtherPolicy::new((impala::FRAME, found), impala::FRAME, spec)),
+            ActionSpace::Discrete { n } if n as usize == found => Ok(Self::of(policy, seed)),
+            _ => Err(OtherPolicy::new((impala::FRAME, found), impala::FRAME, spec)),
         }
-        Ok(Self::of(Pixels::new(&Device::Cpu, environment, weights), seed))
     }
 
     fn of(policy: impl Policy + Send + 'static, seed: u64) -> Self {

@@ -2,7 +2,7 @@
 
 use crate::{
     gsl::config::{Config as GslConfig, EvaluationConfig},
-    learn::{actor_critic::Architecture, bc, dapg, impala, ppo},
+    learn::{actor_critic::Architecture, agent::Learning, bc, dapg, impala, ppg, ppo},
 };
 use gslab_envs::{
     ActionSpace,
@@ -22,7 +22,16 @@ pub struct Preset {
 pub const PRESETS: &[Preset] = &[
     Preset { name: "maze", toml: include_str!("../../assets/presets/maze.toml") },
     Preset { name: "procgen", toml: include_str!("../../assets/presets/procgen.toml") },
+    Preset { name: "procgen-ppg", toml: include_str!("../../assets/presets/procgen-ppg.toml") },
 ];
+
+/// How networks that see pixels learn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Algorithm {
+    Ppo,
+    Ppg,
+}
 
 /// Everything that decides the result of a run, but for its seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,7 +44,10 @@ pub struct Config {
     pub checkpoint_every: u64,
     /// Options of the environment.
     pub env: toml::Table,
+    /// Of environments that are seen in pixels.
+    pub algorithm: Algorithm,
     pub ppo: ppo::Config,
+    pub ppg: ppg::Config,
     /// The network of environments that are seen in pixels.
     pub impala: impala::Config,
     pub gsl: GslConfig,
@@ -132,7 +144,9 @@ impl Config {
             total_samples: 5_000_000,
             checkpoint_every: 10,
             env: environment.default_options(),
+            algorithm: Algorithm::Ppo,
             ppo: ppo::Config::default(),
+            ppg: ppg::Config::default(),
             impala: impala::Config::default(),
             gsl: GslConfig::default(),
             dapg: dapg::Config::default(),
@@ -327,8 +341,13 @@ impl Config {
         Ok(test)
     }
 
-    /// PPO of a specialist: that of the generalist on its own number of environments.
-    pub fn specialist_ppo(&self) -> ppo::Config {
+    /// How the generalist learns.
+    pub fn learning(&self) -> Learning {
+        Learning { ppo: self.ppo.clone(), ppg: self.ppg.clone() }
+    }
+
+    /// How specialists learn: as the generalist, on their own number of environments.
+    pub fn specialist_learning(&self) -> Learning {
         let mut ppo = self.ppo.clone();
         if self.gsl.specialist_environments > 0 {
             let steps = ppo.samples / ppo.environments;
@@ -336,17 +355,17 @@ impl Config {
             ppo.samples = steps * ppo.environments;
             ppo.minibatch = ppo.minibatch.min(ppo.samples);
         }
-        ppo
+        Learning { ppo, ppg: self.ppg.of_specialists() }
     }
 
-    /// PPO of phase II.
-    pub fn merge_ppo(&self) -> ppo::Config {
-        let mut ppo = self.ppo.clone();
-        ppo.entropy_coefficient = self.dapg.entropy_coefficient;
+    /// How phase II learns.
+    pub fn merge_learning(&self) -> Learning {
+        let mut learning = self.learning();
+        learning.ppo.entropy_coefficient = self.dapg.entropy_coefficient;
         if self.dapg.epochs > 0 {
-            ppo.epochs = self.dapg.epochs;
+            learning.ppo.epochs = self.dapg.epochs;
         }
-        ppo
+        learning
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
@@ -355,6 +374,9 @@ impl Config {
             ActionSpace::Continuous { .. } if self.ppo.value_clip > 0.0 => {
                 let allowed = "0: only values learned from pixels are clipped";
                 return Err(range("ppo.value_clip", self.ppo.value_clip, allowed));
+            }
+            ActionSpace::Continuous { .. } if self.algorithm == Algorithm::Ppg => {
+                return Err(range("algorithm", "ppg", "ppo: PPG is for what is seen in pixels"));
             }
             ActionSpace::Continuous { .. } => self.validate_split()?,
             actions => self.pixel_architecture(actions).map(drop)?,
@@ -392,6 +414,13 @@ impl Config {
         above("ppo.min_std", ppo.min_std, 0.0, 100.0)?;
         within("ppo.max_std", ppo.max_std, ppo.min_std, 100.0)?;
         within("ppo.initial_std", ppo.initial_std, ppo.min_std, ppo.max_std)?;
+
+        let ppg = &self.ppg;
+        within("ppg.policy_iterations", ppg.policy_iterations, 1, 1_000_000)?;
+        at_least("ppg.auxiliary_epochs", ppg.auxiliary_epochs, 1)?;
+        within("ppg.clone_coefficient", ppg.clone_coefficient, 0.0, 1e6)?;
+        above("ppg.auxiliary_learning_rate", ppg.auxiliary_learning_rate, 0.0, 1.0)?;
+        at_least("ppg.auxiliary_environments", ppg.auxiliary_environments, 1)?;
 
         within("dapg.weight", dapg.weight, 0.0, 1e6)?;
         at_least("dapg.minibatch", dapg.minibatch, 1)?;
@@ -634,7 +663,7 @@ mod tests {
         assert_eq!(g.generalist_demonstration_samples, 256 * 8 * 724);
         assert_eq!((g.window, g.epsilon, g.demonstration_threshold), (600, 0.03, 0.15));
         assert_eq!((c.dapg.entropy_coefficient, c.dapg.minibatch), (0.05, 1024));
-        assert_eq!(c.specialist_ppo().samples, 16 * 256);
+        assert_eq!(c.specialist_learning().ppo.samples, 16 * 256);
         let family = c.family().unwrap();
         assert_eq!(
             (family.spec().variations, family.spec().return_range),
@@ -645,6 +674,20 @@ mod tests {
             "environment = \"procgen:bigfish\"\n[env]\nmode = \"easy\"\nlevels = \"training\"";
         assert_eq!(Config::parse(game, "test", &[]).unwrap(), c);
         c.validate_split().unwrap();
+    }
+
+    #[test]
+    fn procgen_ppg_preset_holds_table_7() {
+        let c = Config::from_preset("procgen-ppg", &[]).unwrap();
+        assert_eq!((c.ppg.policy_iterations, c.ppg.auxiliary_epochs), (32, 6));
+        assert_eq!(
+            (c.ppo.entropy_coefficient, c.merge_learning().ppo.entropy_coefficient),
+            (0.0, 0.01)
+        );
+        let specialist = c.specialist_learning();
+        assert_eq!((specialist.ppg.policy_iterations, specialist.ppg.auxiliary_epochs), (4, 4));
+        assert_eq!((c.gsl.specialist_samples, c.gsl.merge_samples), (327_680, 13_107_200));
+        assert!(with(&["algorithm=ppg"]).is_err(), "PPG is for pixels");
     }
 
     #[test]

@@ -16,15 +16,15 @@ use crate::{
     gsl::{config::PlateauScore, evaluate::evaluate},
     learn::{
         actor_critic::Weights,
-        agent::{Agent, Parameters, Shown},
+        agent::{Agent, Learning, Parameters, Shown},
         ppo,
         reward_scale::RewardScale,
-        rollout::Rollout,
         vectors::GaussianAgent,
     },
     pool::Pool,
 };
 use gslab_envs::{
+    batch::Episode,
     levels::{LevelSet, Order},
     registry::Family,
     rng::{Stream, derive_seed},
@@ -93,7 +93,7 @@ pub struct Phase<'a, A: Agent = GaussianAgent> {
     /// The scale of rewards that it goes on with; `None` begins a new one, if they are scaled.
     pub reward_scale: Option<RewardScale>,
     /// How it learns.
-    pub ppo: ppo::Config,
+    pub learning: Learning,
     /// Makes it phase II: PPO with these as an auxiliary term.
     pub demonstrations: Option<&'a A::Demonstrations>,
     /// Whether the policy's standard deviation is scheduled; if not it is learned.
@@ -186,7 +186,8 @@ impl<A: Agent> Phase<'_, A> {
         let path = self.dir.join(CHECKPOINT);
         let columns = self.columns();
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-        let mut config = self.ppo.clone();
+        let mut learning = self.learning.clone();
+        let config = self.learning.ppo.clone();
         let levels = LevelSet::new(
             self.variations.clone(),
             Order::Uniform,
@@ -232,6 +233,7 @@ impl<A: Agent> Phase<'_, A> {
 
         // The state of a resumed phase was already seen by the observer, but the observer of a
         // resumed process was not.
+        let mut stored = state.iterations;
         let mut flow = match state.iterations {
             0 => Flow::Continue,
             _ => observer(&Seen::of(&agent, &state))?,
@@ -242,7 +244,7 @@ impl<A: Agent> Phase<'_, A> {
             }
             if self.demonstrations.is_some() {
                 let factor = context.config.dapg.learning_rate_factor(state.iterations, iterations);
-                config.learning_rate = factor * self.ppo.learning_rate;
+                learning.ppo.learning_rate = factor * config.learning_rate;
             }
             let mut rollout =
                 agent.collect(&mut pool, steps, noise, state.iterations * steps as u64);
@@ -260,17 +262,19 @@ impl<A: Agent> Phase<'_, A> {
             if let Some(scale) = &mut state.reward_scale {
                 scale.apply(&mut rollout.rewards, &rollout.ends);
             }
-            let report = agent.update(&rollout, &config, shuffle, state.iterations, shown.as_ref());
+            let episodes = std::mem::take(&mut rollout.episodes);
+            let report =
+                agent.update(rollout, &learning, shuffle, state.iterations, shown.as_ref());
             if !(report.policy_loss + report.value_loss + report.auxiliary[0]).is_finite() {
                 return Err(not_finite("the loss"));
             }
             let spec = context.family.spec();
-            for episode in &rollout.episodes {
+            for episode in &episodes {
                 state.recent.truncate(RECENT - 1);
                 state.recent.push_front(spec.normalised(episode.total_reward.into()));
             }
             let recent = mean(state.recent.iter().copied());
-            let row = self.row(mean_reward, recent, &rollout, &report, &agent.measures());
+            let row = self.row([mean_reward, recent], &episodes, &report, &agent.measures());
             let success = row[3];
             state.curve.push(match context.config.gsl.score {
                 PlateauScore::MeanReward => mean_reward,
@@ -292,7 +296,12 @@ impl<A: Agent> Phase<'_, A> {
             flow = observer(&Seen::of(&agent, &state))?;
             let stop = interrupt::requested();
             let done = flow == Flow::Stop || state.iterations == iterations;
-            if stop || done || state.iterations % context.config.checkpoint_every == 0 {
+            if done {
+                agent.settle(&learning, shuffle, iteration);
+            }
+            let due = stop || done || state.iterations - stored >= context.config.checkpoint_every;
+            if due && agent.is_settled() {
+                stored = state.iterations;
                 let weights = agent.weights();
                 if !weights.is_finite() {
                     return Err(not_finite("a weight"));
@@ -334,7 +343,7 @@ impl<A: Agent> Phase<'_, A> {
     }
 
     fn first_reward_scale(&self) -> Option<RewardScale> {
-        let &ppo::Config { environments, reward_gamma, .. } = &self.ppo;
+        let &ppo::Config { environments, reward_gamma, .. } = &self.learning.ppo;
         (reward_gamma > 0.0).then(|| match &self.reward_scale {
             Some(scale) => scale.continued(environments),
             None => RewardScale::new(environments, reward_gamma),
@@ -385,14 +394,12 @@ impl<A: Agent> Phase<'_, A> {
     /// One row of metrics; NaN where an iteration had no episode to average.
     fn row(
         &self,
-        mean_reward: f64,
-        recent: f64,
-        rollout: &Rollout<A::Experience>,
+        [mean_reward, recent]: [f64; 2],
+        episodes: &[Episode],
         report: &ppo::Report,
         measures: &[f64],
     ) -> Vec<f64> {
         let flag = |b: bool| f64::from(u8::from(b));
-        let episodes = &rollout.episodes;
         let mut row = vec![
             mean_reward,
             mean(episodes.iter().map(|e| f64::from(e.total_reward))),

@@ -331,7 +331,8 @@ fn policy_gradient(weights: &Weights, observations: &[f32], loss: &dyn Loss) -> 
     let mut d_output = vec![0.0; rows * shape.outputs()];
     let mut d_log_std = vec![0.0; log_std.len()];
     loss.gradient(0..rows, scratch.output(), log_std, &mut d_output, &mut d_log_std);
-    backward(shape, network, observations, rows, &d_output, &mut scratch, &mut gradient);
+    let d_output = (&d_output).into();
+    backward(shape, network, observations, rows, d_output, &mut scratch, &mut gradient);
     gradient
 }
 

@@ -84,7 +84,7 @@ fn one_seed(context: &Context<'_>, dir: &Path, seed: u64, label: String) -> Resu
     // The dashed curve: the same generalist, trained on to the samples that the method takes.
     let (outcome, baseline) = algorithm.run(|_, samples| {
         let phase = algorithm.generalist_phase();
-        let iterations = phase.ppo.iterations(samples);
+        let iterations = phase.learning.ppo.iterations(samples);
         Ok(phase.run(context, iterations, &mut unobserved)?.weights)
     })?;
     let cloned = if outcome.good_enough {

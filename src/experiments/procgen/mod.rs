@@ -11,8 +11,8 @@ pub mod scale;
 use super::curves;
 use crate::{
     error::Result,
-    gsl::algorithm1::Algorithm1,
-    learn::{impala::cpu::Weights, pixels::Pixels},
+    gsl::algorithm1::{Algorithm1, NewWeights},
+    learn::agent::Agent,
     run::{
         config::Overlap,
         file::{load, store},
@@ -25,13 +25,13 @@ use result::{ProcgenResult, SeedResult};
 use std::path::Path;
 
 /// Runs the experiment for `seeds` seeds from `first_seed` in a run's directory, at budgets
-/// multiplied by `scale`, which the settings already hold. What an interrupted run has finished
+/// multiplied by `scale`, which the settings already hold. `new` makes a generalist. What an interrupted run has finished
 /// is read, not done again.
-pub fn reproduce(
+pub fn reproduce<A: Agent>(
     context: &Context<'_>,
-    first_seed: u64,
-    seeds: u64,
+    (first_seed, seeds): (u64, u64),
     scale: f64,
+    new: NewWeights<'_, A>,
 ) -> Result<ProcgenResult> {
     let protocol =
         Protocol::new(context.config, scale::levels(protocol::TEST, scale), Overlap::Refuse)?;
@@ -43,7 +43,8 @@ pub fn reproduce(
             load(&path)?
         } else {
             let label = if seeds > 1 { format!("seed {seed}: ") } else { String::new() };
-            let result = one_seed(context, &protocol, &dir, seed, label)?;
+            let result =
+                one_seed::<A>(&Algorithm1 { context, dir: &dir, seed, label, new }, &protocol)?;
             store(&path, &result)?;
             result
         };
@@ -52,6 +53,7 @@ pub fn reproduce(
     let spec = context.family.spec();
     Ok(ProcgenResult {
         environment: context.config.environment.clone(),
+        algorithm: context.config.algorithm,
         scale,
         return_range: spec.return_range,
         training_levels: spec.variations,
@@ -60,30 +62,21 @@ pub fn reproduce(
     })
 }
 
-fn one_seed(
-    context: &Context<'_>,
-    protocol: &Protocol,
-    dir: &Path,
-    seed: u64,
-    label: String,
-) -> Result<SeedResult> {
+fn one_seed<A: Agent>(algorithm: &Algorithm1<'_, A>, protocol: &Protocol) -> Result<SeedResult> {
+    let &Algorithm1 { context, dir, seed, .. } = algorithm;
     let config = context.config;
-    let architecture = config.pixel_architecture(context.family.spec().action)?;
-    let new = |seed| Weights::new(architecture.clone(), config.impala.initialisation, seed);
-    let algorithm = Algorithm1::<Pixels> { context, dir, seed, label, new: &new };
     // The dashed curve: the same generalist, trained on to the samples that the method takes.
     let (outcome, baseline) = algorithm.run(|_, samples| {
         let phase = algorithm.generalist_phase();
-        let iterations = phase.ppo.iterations(samples);
+        let iterations = phase.learning.ppo.iterations(samples);
         Ok(phase.run(context, iterations, &mut unobserved)?.weights)
     })?;
     store(&dir.join(FINAL), &outcome.weights)?;
 
-    let measure = |weights: &Weights| {
-        protocol
-            .measure(&mut context.agent::<Pixels>(weights.clone()), derive_seed(seed, "measured"))
+    let measure = |weights: &A::Weights| {
+        protocol.measure(&mut context.agent::<A>(weights.clone()), derive_seed(seed, "measured"))
     };
-    let (ppo, specialist_ppo) = (&config.ppo, config.specialist_ppo());
+    let (ppo, specialist_ppo) = (&config.ppo, config.specialist_learning().ppo);
     let taken = |iterations: u64| (iterations * ppo.samples as u64) as f64;
     let at_plateau = taken(outcome.plateau.iterations);
     let low = match config.gsl.low_finetune_samples {
@@ -93,8 +86,8 @@ fn one_seed(
     let specialists = outcome.specialists.len() as f64;
     let trained =
         specialist_ppo.iterations(config.gsl.specialist_samples) * specialist_ppo.samples as u64;
-    let merge_start =
-        outcome.samples as f64 - taken(config.merge_ppo().iterations(config.gsl.merge_samples));
+    let merge_start = outcome.samples as f64
+        - taken(config.merge_learning().ppo.iterations(config.gsl.merge_samples));
     let curve = |dir: &Path, start, stretch| curves::read(dir, start, stretch);
     let specialist_curves = outcome
         .specialists

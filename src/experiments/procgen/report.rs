@@ -15,7 +15,10 @@ use crate::{
     },
     gsl::evaluate::Evaluation,
     plot,
-    run::{config::Config, file::write_atomic},
+    run::{
+        config::{Algorithm, Config},
+        file::write_atomic,
+    },
 };
 use std::path::Path;
 
@@ -33,9 +36,13 @@ pub fn write_report(dir: &Path, result: &ProcgenResult, config: &Config) -> Resu
         (plot::svg(&levels).map_err(drawing)?, "Returns by level", levels.caption()),
     ];
     let game = result.environment.trim_start_matches("procgen:");
-    let mut preset = Config::from_preset_in("procgen", &result.environment, &[])?;
+    let (name, algorithm) = match config.algorithm {
+        Algorithm::Ppo => ("procgen", "ppo"),
+        Algorithm::Ppg => ("procgen-ppg", "ppg"),
+    };
+    let mut preset = Config::from_preset_in(name, &result.environment, &[])?;
     scale(&mut preset, result.scale);
-    let mut flags = format!(" --game {game} --scale {}", result.scale);
+    let mut flags = format!(" --game {game} --algorithm {algorithm} --scale {}", result.scale);
     if let Some(first) = result.seeds.first() {
         flags += &format!(" --seed {} --seeds {}", first.seed, result.seeds.len());
     }
@@ -71,15 +78,23 @@ pub fn write_report(dir: &Path, result: &ProcgenResult, config: &Config) -> Resu
 /// The rows of Table 1 for this game: the paper's, ours, and ours normalised.
 fn table_1(result: &ProcgenResult) -> Vec<Vec<String>> {
     let cells = |cells: [&str; 5]| cells.map(str::to_owned).to_vec();
-    let mut rows = vec![cells(["", "PPO, training", "GSL, training", "PPO, test", "GSL, test"])];
-    let spread = |(mean, std): (f64, f64)| format!("{mean:.1} \u{b1} {std:.1}");
-    let paper = paper::row(&result.environment);
+    let alone = match result.algorithm {
+        Algorithm::Ppo => ["PPO, training", "PPO, test"],
+        Algorithm::Ppg => ["PPG, training", "PPG, test"],
+    };
+    let mut rows = vec![cells(["", alone[0], "GSL, training", alone[1], "GSL, test"])];
+    let spread = |(mean, std): (f64, f64)| match std {
+        // Of one seed.
+        0.0 => format!("{mean:.1}"),
+        std => format!("{mean:.1} \u{b1} {std:.1}"),
+    };
+    let paper = paper::row(&result.environment, result.algorithm);
     rows.push(match paper {
         Some(row) => vec![
             "Table 1".into(),
-            spread(row.ppo_training),
+            spread(row.alone_training),
             spread(row.gsl_training),
-            spread(row.ppo_test),
+            spread(row.alone_test),
             spread(row.gsl_test),
         ],
         None => cells(["Table 1", "\u{2013}", "\u{2013}", "\u{2013}", "\u{2013}"]),

@@ -5,6 +5,7 @@ use super::protocol::Scores;
 use crate::{
     experiments::curves::{Point, Training},
     gsl::evaluate::Evaluation,
+    run::config::Algorithm,
 };
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ProcgenResult {
     pub environment: String,
+    pub algorithm: Algorithm,
     /// What the paper's budgets were multiplied by.
     pub scale: f64,
     /// Returns that count as 0 and 1.

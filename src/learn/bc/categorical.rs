@@ -7,10 +7,12 @@ use std::ops::Range;
 pub struct LogLikelihood {
     /// `[rows]`
     pub actions: Vec<u32>,
+    /// Number of actions to choose from.
+    pub choices: usize,
 }
 
 impl LogLikelihood {
-    /// For the rows in `range`, given their outputs `[range, actions + values]`: adds the gradient
+    /// For the rows in `range`, given their outputs `[range, choices + values]`: adds the gradient
     /// in them and returns the tally.
     pub fn gradient(&self, range: Range<usize>, output: &[f32], d_output: &mut [f32]) -> Tally {
         let outputs = output.len() / range.len();
@@ -19,14 +21,12 @@ impl LogLikelihood {
         let mut tally = Tally::default();
         let rows = output.chunks_exact(outputs).zip(d_output.chunks_exact_mut(outputs));
         for (row, (output, d_output)) in range.zip(rows) {
-            // A value follows the logits.
-            let actions = outputs - 1;
-            policy.set(&output[..actions]);
+            policy.set(&output[..self.choices]);
             tally[0] -= f64::from(share * policy.log_probability(self.actions[row]));
             policy.add_log_probability_gradient(
                 self.actions[row],
                 -share,
-                &mut d_output[..actions],
+                &mut d_output[..self.choices],
             );
         }
         tally
@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn the_gradient_equals_finite_differences() {
         let (rows, outputs) = (3, 5);
-        let loss = LogLikelihood { actions: vec![2, 0, 3] };
+        let loss = LogLikelihood { actions: vec![2, 0, 3], choices: 4 };
         let output: Vec<f32> =
             (0..rows * outputs).map(|i| Stream::new(6, "test").normal(0, i as u64)[0]).collect();
         let mut found = vec![0.0; output.len()];

@@ -54,11 +54,16 @@ pub struct Guide<'a> {
 
 impl Guide<'_> {
     /// The term of optimiser step `step`, counted over the whole run.
-    pub fn minibatch(&self, step: u64, max_advantage: f32) -> SmoothedLikelihood<'_> {
+    pub fn minibatch(
+        &self,
+        step: u64,
+        max_advantage: f32,
+        choices: usize,
+    ) -> SmoothedLikelihood<'_> {
         let rows = self.config.rows(self.shuffle, step, self.demonstrations.rows());
         let actions = self.demonstrations.actions_of(&rows);
         let weight = self.config.weight * max_advantage;
-        SmoothedLikelihood { pixels: &self.demonstrations.pixels, rows, actions, weight }
+        SmoothedLikelihood { pixels: &self.demonstrations.pixels, rows, actions, choices, weight }
     }
 }
 
@@ -67,6 +72,8 @@ pub struct SmoothedLikelihood<'a> {
     pixels: &'a [u8],
     rows: Vec<u32>,
     actions: Vec<u32>,
+    /// Number of actions to choose from.
+    choices: usize,
     weight: f32,
 }
 
@@ -76,7 +83,7 @@ impl SmoothedLikelihood<'_> {
         Frames::at(self.pixels, &self.rows)
     }
 
-    /// For the rows in `range`, given their outputs `[range, actions + values]`: adds the gradient
+    /// For the rows in `range`, given their outputs `[range, choices + values]`: adds the gradient
     /// in them and returns the tally.
     pub fn gradient(&self, range: Range<usize>, output: &[f32], d_output: &mut [f32]) -> Tally {
         let outputs = output.len() / range.len();
@@ -85,15 +92,17 @@ impl SmoothedLikelihood<'_> {
         let mut tally = Tally::default();
         let rows = output.chunks_exact(outputs).zip(d_output.chunks_exact_mut(outputs));
         for (row, (output, d_output)) in range.zip(rows) {
-            // A value follows the logits.
-            let actions = outputs - 1;
-            policy.set(&output[..actions]);
+            policy.set(&output[..self.choices]);
             let likelihood = policy.log_probability(self.actions[row]).exp();
             tally[0] -= f64::from(self.weight * share * likelihood);
             tally[1] += f64::from(share * likelihood);
             // ∇π = π ∇log π.
             let scale = -self.weight * share * likelihood;
-            policy.add_log_probability_gradient(self.actions[row], scale, &mut d_output[..actions]);
+            policy.add_log_probability_gradient(
+                self.actions[row],
+                scale,
+                &mut d_output[..self.choices],
+            );
         }
         tally
     }
@@ -110,6 +119,7 @@ mod tests {
             pixels: &[],
             rows: vec![0; rows],
             actions: vec![2, 0, 3],
+            choices: outputs - 1,
             weight: weight as f32,
         };
         let output: Vec<f32> =

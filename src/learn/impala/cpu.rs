@@ -76,6 +76,11 @@ impl CpuImpala {
         &self.weights
     }
 
+    /// Takes another optimiser's state in exchange for its own.
+    pub fn swap_moments(&mut self, moments: &mut Moments) {
+        std::mem::swap(&mut self.weights.moments, moments);
+    }
+
     /// Outputs of `frames`, `[frames, outputs]`: logits, then values. A row depends on the other
     /// frames of its block only in its last bits.
     pub fn evaluate(&self, frames: Frames<'_>, output: &mut [f32]) {

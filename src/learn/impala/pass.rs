@@ -232,6 +232,8 @@ pub fn backward(
     let Scratch { stacks, frame, features, head, conv, .. } = scratch;
     let (shape, head_parameters) = (&network.head, &parameters[network.head_start..]);
     let d_head = &mut gradient.parameters[network.head_start..];
+    let detached = network.architecture.detached();
+    let d_output = mlp::OutputGradient { values: d_output, detached };
     mlp::backward(shape, head_parameters, features, n, d_output, head, d_head);
     let d_features = mlp::input_gradient(shape, head_parameters, n, head);
     spread(stacks.last_mut().expect("a network has a stack"), features, d_features, n);

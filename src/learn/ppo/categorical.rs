@@ -33,6 +33,7 @@ pub fn update(
     guide: Option<&Guide<'_>>,
 ) -> Report {
     let batch = Batch::new(rollout, config);
+    let choices = network.weights().architecture.actions();
     let adam =
         adam::Settings { learning_rate: config.learning_rate, max_grad_norm: config.max_grad_norm };
     let max_advantage = match guide {
@@ -45,7 +46,7 @@ pub fn update(
             objective.gradient(range, output, d_output)
         };
         let frames = Frames::at(&rollout.experience.pixels, minibatch.rows);
-        let shown = guide.map(|guide| guide.minibatch(minibatch.step, max_advantage));
+        let shown = guide.map(|guide| guide.minibatch(minibatch.step, max_advantage, choices));
         let shown_loss = |range: Range<usize>, output: &[f32], d_output: &mut [f32]| {
             shown.as_ref().map_or(Tally::default(), |s| s.gradient(range, output, d_output))
         };
@@ -79,7 +80,11 @@ pub struct Objective<'a> {
 }
 
 impl<'a> Objective<'a> {
-    fn new(rollout: &Rollout<Choices>, minibatch: &'a Minibatch<'_>, config: &'a Config) -> Self {
+    pub fn new(
+        rollout: &Rollout<Choices>,
+        minibatch: &'a Minibatch<'_>,
+        config: &'a Config,
+    ) -> Self {
         let gather = |values: &[f32]| minibatch.rows.iter().map(|&r| values[r as usize]).collect();
         let actions = &rollout.experience.actions;
         Self {
@@ -110,7 +115,8 @@ impl<'a> Objective<'a> {
         tally
     }
 
-    fn policy_gradient(
+    /// The policy's part of a row; adds to the gradient in its logits, and to the tally.
+    pub fn policy_gradient(
         &self,
         row: usize,
         weight: f32,
@@ -138,7 +144,8 @@ impl<'a> Objective<'a> {
         policy.add_entropy_gradient(-bonus, d_logits);
     }
 
-    fn value_gradient(&self, row: usize, weight: f32, value: f32, tally: &mut Tally) -> f32 {
+    /// The value's part of a row: its gradient in the value; adds to the tally.
+    pub fn value_gradient(&self, row: usize, weight: f32, value: f32, tally: &mut Tally) -> f32 {
         let (target, old, limit) =
             (self.targets[row], self.old_values[row], self.config.value_clip);
         let weight = 0.5 * weight * self.config.value_coefficient;
