@@ -124,7 +124,8 @@ fn the_experiment_of_a_game_leaves_figures_and_a_report_however_often_it_is_kill
     let settings = TINY_GSL.replace(levels, "");
     assert!(settings.len() < TINY_GSL.len());
     let run = |out: &str| {
-        format!("reproduce procgen --game starpilot --scale 0.0001 --out {out} {settings}")
+        let game = "--game starpilot --scale 0.0001";
+        format!("reproduce ablation --table 3 {game} --out {out} {settings}")
     };
     place.train(&run("whole")).well();
     for file in ["figure.svg", "levels.png", "report.html", "result.json"] {
@@ -132,6 +133,8 @@ fn the_experiment_of_a_game_leaves_figures_and_a_report_however_often_it_is_kill
     }
     let report = place.text("whole/report.html");
     assert!(report.contains("39.4 ± 1.4"), "Table 1 is beside it");
+    assert!(report.contains("22.1 ± 0.9"), "Table 3 is beside it");
+    assert!(report.contains("gslab reproduce ablation --table 3 --game starpilot"));
     assert!(report.contains("--game starpilot --algorithm ppo --scale 0.0001 --seed 0"));
     let mut running = place.start(&run("run"));
     running.until(|| place.rows("run/seed-0/generalist") >= 5);

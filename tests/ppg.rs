@@ -82,8 +82,7 @@ fn returns() -> (f64, f64) {
         environments: 32,
         ..ppo::Config::procgen()
     };
-    let ppg =
-        ppg::Config { form, policy_iterations: 7, auxiliary_epochs: 2, ..ppg::Config::default() };
+    let ppg = ppg::Config { policy_iterations: 7, auxiliary_epochs: 2, ..ppg::Config::default() };
     let learning = Learning { ppo, ppg };
     let config = &learning.ppo;
     let weights = ppg::Weights::new(Form::Dual, &architecture(), Initialisation::Ppg, 0);

@@ -25,18 +25,51 @@ enum Experiment {
     },
     /// A game of Procgen, Section 6: GSL against its generalist, beside Table 1
     Procgen {
-        /// Name of the game
-        #[arg(long, value_name = "GAME", default_value = "bigfish")]
-        game: String,
-        /// How networks learn: ppo as in Table 6, or ppg as in Table 7
-        #[arg(long, value_enum, default_value_t = AlgorithmChoice::Ppo)]
-        algorithm: AlgorithmChoice,
-        /// Multiply the paper's budgets by this, above 0, up to 1
-        #[arg(long, value_name = "F", default_value_t = 1.0, value_parser = parse_scale)]
-        scale: f64,
         #[command(flatten)]
-        new: NewRun,
+        game: Game,
     },
+    /// The ablations of Section 6
+    Ablation {
+        /// 3: ways to merge: behaviour cloning in the place of phase II
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(3..=3))]
+        table: u8,
+        #[command(flatten)]
+        game: Game,
+    },
+}
+
+#[derive(Args)]
+struct Game {
+    /// Name of the game
+    #[arg(long, value_name = "GAME", default_value = "bigfish")]
+    game: String,
+    /// How networks learn: ppo as in Table 6, or ppg as in Table 7
+    #[arg(long, value_enum, default_value_t = AlgorithmChoice::Ppo)]
+    algorithm: AlgorithmChoice,
+    /// Multiply the paper's budgets by this, above 0, up to 1
+    #[arg(long, value_name = "F", default_value_t = 1.0, value_parser = parse_scale)]
+    scale: f64,
+    #[command(flatten)]
+    new: NewRun,
+}
+
+impl Game {
+    fn run(self, experiment: &str, cloning: bool) -> Result<()> {
+        let Self { game, algorithm, scale, new } = self;
+        let name = procgen_game(&game)?.facts.name;
+        let preset = match algorithm {
+            AlgorithmChoice::Ppo => "procgen",
+            AlgorithmChoice::Ppg => "procgen-ppg",
+        };
+        let mut config = Config::from_preset_in(preset, &format!("procgen:{name}"), &[])?;
+        procgen::scale::scale(&mut config, scale);
+        let config = config.with_trained(&new.settings)?;
+        config.validate_split()?;
+        config.on_test_levels(1, Overlap::Refuse)?;
+        let (first_seed, seeds) = (new.seed, new.seeds);
+        let task = Task::ReproduceProcgen { first_seed, seeds, scale, cloning };
+        task::begin(&new, &format!("{experiment}-{name}"), &task, &config)
+    }
 }
 
 impl Reproduce {
@@ -47,20 +80,9 @@ impl Reproduce {
                 let task = Task::ReproduceMaze { first_seed: new.seed, seeds: new.seeds };
                 task::begin(&new, "reproduce-maze", &task, &config)?;
             }
-            Experiment::Procgen { game, algorithm, scale, new } => {
-                let name = procgen_game(&game)?.facts.name;
-                let environment = format!("procgen:{name}");
-                let preset = match algorithm {
-                    AlgorithmChoice::Ppo => "procgen",
-                    AlgorithmChoice::Ppg => "procgen-ppg",
-                };
-                let mut config = Config::from_preset_in(preset, &environment, &[])?;
-                procgen::scale::scale(&mut config, scale);
-                let config = config.with_trained(&new.settings)?;
-                config.validate_split()?;
-                config.on_test_levels(1, Overlap::Refuse)?;
-                let task = Task::ReproduceProcgen { first_seed: new.seed, seeds: new.seeds, scale };
-                task::begin(&new, &format!("reproduce-{name}"), &task, &config)?;
+            Experiment::Procgen { game } => game.run("reproduce", false)?,
+            Experiment::Ablation { table, game } => {
+                game.run(&format!("ablation-table-{table}"), true)?;
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -146,8 +146,9 @@ fn learn<A: Agent>(
     new: NewWeights<'_, A>,
 ) -> Result<()> {
     match *task {
-        Task::ReproduceProcgen { first_seed, seeds, scale } => {
-            let result = procgen::reproduce::<A>(context, (first_seed, seeds), scale, new)?;
+        Task::ReproduceProcgen { first_seed, seeds, scale, cloning } => {
+            let experiment = procgen::Experiment { scale, cloning };
+            let result = procgen::reproduce::<A>(context, (first_seed, seeds), experiment, new)?;
             write_json(context, &result)?;
             procgen::report::save_figures(context.run, &result)
                 .map_err(|e| Error::Figure(e.to_string()))?;

@@ -9,6 +9,7 @@ use super::{
     evaluate::{Evaluation, evaluate},
     partition::{Split, split},
     plateau::{Verdict, first_plateau},
+    snapshots::{Snapshots, Start},
 };
 use crate::{
     error::{Error, Result},
@@ -19,17 +20,15 @@ use crate::{
         reward_scale::RewardScale,
     },
     run::{
-        file::{FileError, load, store},
+        file::{load, store},
+        interrupt,
         phase::{Anneal, Checkpoint, Context, Flow, Phase, Seen, unobserved},
     },
 };
 use gslab_envs::rng::{Stream, derive_seed};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use serde::{Deserialize, Serialize};
+use std::{ops::ControlFlow, path::Path};
 
 /// Where the generalist stopped getting better.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -386,7 +385,7 @@ impl<A: Agent> Algorithm1<'_, A> {
     ) -> Result<A::Weights> {
         match self.config().merge {
             Merge::Dapg => self.dapg(plateau, demonstrations),
-            Merge::Bc => Ok(self.clone_behaviour(plateau, demonstrations)),
+            Merge::Bc => self.clone_behaviour(plateau, demonstrations),
         }
     }
 
@@ -416,16 +415,33 @@ impl<A: Agent> Algorithm1<'_, A> {
     }
 
     /// The negative control: the generalist of the plateau, cloned from the demonstrations alone.
+    ///
+    /// # Errors
+    /// It was interrupted; what was learned until then is lost.
     pub fn clone_behaviour(
         &self,
         plateau: &Plateau<A::Weights>,
         demonstrations: &A::Demonstrations,
-    ) -> A::Weights {
+    ) -> Result<A::Weights> {
+        let config = &self.context.config.bc;
         let mut agent: A = self.context.agent(plateau.weights.clone().with_fresh_moments());
         let shuffle = Stream::new(derive_seed(self.seed, "clone"), "shuffle");
-        let mut unobserved = |_: &bc::Epoch| std::ops::ControlFlow::Continue(());
-        let config = &self.context.config.bc;
-        bc::clone_behaviour(&mut agent, demonstrations, config, shuffle, &mut unobserved).weights
+        let name = format!("{}cloning", self.label);
+        let bar = self.context.progress.work(&name, config.max_epochs as u64);
+        let mut progress = |_: &bc::Epoch| {
+            bar.inc(1);
+            match interrupt::requested() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        };
+        let cloned =
+            bc::clone_behaviour(&mut agent, demonstrations, config, shuffle, &mut progress);
+        bar.finish_and_clear();
+        match interrupt::requested() {
+            true => Err(Error::Interrupted(self.context.run.into())),
+            false => Ok(cloned.weights),
+        }
     }
 
     fn planned_demonstrations(&self, split: &Split) -> u64 {
@@ -454,60 +470,7 @@ impl<A: Agent> Algorithm1<'_, A> {
     }
 }
 
-/// What the generalist goes on from.
-#[derive(Clone, Serialize, Deserialize)]
-struct Start<W> {
-    weights: W,
-    reward_scale: Option<RewardScale>,
-}
-
 /// A standard deviation that is scheduled if both its ends are given.
 fn anneal(from: f32, to: f32) -> Option<Anneal> {
     (from > 0.0 && to > 0.0).then_some(Anneal { from, to })
-}
-
-/// The generalist of every iteration that H may still choose.
-struct Snapshots {
-    dir: PathBuf,
-}
-
-impl Snapshots {
-    fn create(&self) -> Result<()> {
-        Ok(fs::create_dir_all(&self.dir).map_err(FileError::io("create", &self.dir))?)
-    }
-
-    fn path(&self, iteration: usize) -> PathBuf {
-        self.dir.join(format!("{iteration:06}.bin"))
-    }
-
-    /// A snapshot that is there already holds the same bytes: the run was resumed.
-    fn keep<T: Serialize>(&self, iteration: usize, snapshot: impl FnOnce() -> T) -> Result<()> {
-        let path = self.path(iteration);
-        if !path.exists() {
-            store(&path, &snapshot())?;
-        }
-        Ok(())
-    }
-
-    fn get<T: DeserializeOwned>(&self, iteration: usize) -> Result<T> {
-        Ok(load(&self.path(iteration))?)
-    }
-
-    fn forget_before(&self, iteration: usize) -> Result<()> {
-        for i in (0..iteration).rev() {
-            let path = self.path(i);
-            if !path.exists() {
-                break;
-            }
-            fs::remove_file(&path).map_err(FileError::io("remove", &path))?;
-        }
-        Ok(())
-    }
-
-    fn remove(&self) -> Result<()> {
-        if !self.dir.exists() {
-            return Ok(());
-        }
-        Ok(fs::remove_dir_all(&self.dir).map_err(FileError::io("remove", &self.dir))?)
-    }
 }

@@ -6,3 +6,4 @@ pub mod demos;
 pub mod evaluate;
 pub mod partition;
 pub mod plateau;
+pub mod snapshots;

@@ -22,8 +22,9 @@ pub enum Task {
     Gsl { first_seed: u64, seeds: u64 },
     /// The paper's maze experiment.
     ReproduceMaze { first_seed: u64, seeds: u64 },
-    /// The paper's experiment on a game of Procgen, its budgets multiplied by `scale`.
-    ReproduceProcgen { first_seed: u64, seeds: u64, scale: f64 },
+    /// The paper's experiment on a game of Procgen, its budgets multiplied by `scale`; with
+    /// `cloning` also behaviour cloning in the place of phase II (Table 3).
+    ReproduceProcgen { first_seed: u64, seeds: u64, scale: f64, cloning: bool },
 }
 
 /// The content of `run.toml`.

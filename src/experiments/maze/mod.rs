@@ -90,7 +90,7 @@ fn one_seed(context: &Context<'_>, dir: &Path, seed: u64, label: String) -> Resu
     let cloned = if outcome.good_enough {
         outcome.plateau.weights.clone()
     } else {
-        algorithm.clone_behaviour(&outcome.plateau, &outcome.demonstrations)
+        algorithm.clone_behaviour(&outcome.plateau, &outcome.demonstrations)?
     };
 
     store(&dir.join(FINAL), &outcome.weights)?;

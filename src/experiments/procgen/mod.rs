@@ -24,13 +24,21 @@ use protocol::Protocol;
 use result::{ProcgenResult, SeedResult};
 use std::path::Path;
 
-/// Runs the experiment for `seeds` seeds from `first_seed` in a run's directory, at budgets
-/// multiplied by `scale`, which the settings already hold. `new` makes a generalist. What an interrupted run has finished
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Experiment {
+    /// What the paper's budgets were multiplied by; the settings hold it already.
+    pub scale: f64,
+    /// Whether to clone the demonstrations, too, in the place of phase II (Table 3).
+    pub cloning: bool,
+}
+
+/// Runs the experiment for `seeds` seeds from `first_seed` in a run's directory. `new` makes a generalist. What an interrupted run has finished
 /// is read, not done again.
 pub fn reproduce<A: Agent>(
     context: &Context<'_>,
     (first_seed, seeds): (u64, u64),
-    scale: f64,
+    Experiment { scale, cloning }: Experiment,
     new: NewWeights<'_, A>,
 ) -> Result<ProcgenResult> {
     let protocol =
@@ -43,8 +51,11 @@ pub fn reproduce<A: Agent>(
             load(&path)?
         } else {
             let label = if seeds > 1 { format!("seed {seed}: ") } else { String::new() };
-            let result =
-                one_seed::<A>(&Algorithm1 { context, dir: &dir, seed, label, new }, &protocol)?;
+            let result = one_seed::<A>(
+                &Algorithm1 { context, dir: &dir, seed, label, new },
+                &protocol,
+                cloning,
+            )?;
             store(&path, &result)?;
             result
         };
@@ -62,7 +73,11 @@ pub fn reproduce<A: Agent>(
     })
 }
 
-fn one_seed<A: Agent>(algorithm: &Algorithm1<'_, A>, protocol: &Protocol) -> Result<SeedResult> {
+fn one_seed<A: Agent>(
+    algorithm: &Algorithm1<'_, A>,
+    protocol: &Protocol,
+    cloning: bool,
+) -> Result<SeedResult> {
     let &Algorithm1 { context, dir, seed, .. } = algorithm;
     let config = context.config;
     // The dashed curve: the same generalist, trained on to the samples that the method takes.
@@ -72,6 +87,11 @@ fn one_seed<A: Agent>(algorithm: &Algorithm1<'_, A>, protocol: &Protocol) -> Res
         Ok(phase.run(context, iterations, &mut unobserved)?.weights)
     })?;
     store(&dir.join(FINAL), &outcome.weights)?;
+
+    let cloned = match cloning && !outcome.good_enough {
+        true => Some(algorithm.clone_behaviour(&outcome.plateau, &outcome.demonstrations)?),
+        false => None,
+    };
 
     let measure = |weights: &A::Weights| {
         protocol.measure(&mut context.agent::<A>(weights.clone()), derive_seed(seed, "measured"))
@@ -112,5 +132,6 @@ fn one_seed<A: Agent>(algorithm: &Algorithm1<'_, A>, protocol: &Protocol) -> Res
         at_plateau: measure(&outcome.plateau.weights),
         baseline: measure(&baseline),
         final_generalist: measure(&outcome.weights),
+        cloned: cloned.as_ref().map(measure),
     })
 }

@@ -1,4 +1,4 @@
-//! Table 1 of the paper.
+//! Tables 1 and 3 of the paper.
 
 use crate::run::config::Algorithm;
 
@@ -29,6 +29,13 @@ const WITH_PPO: [Row; 7] = [
 const WITH_PPG: [Row; 2] = [
     Row { game: "bigfish", alone_training: (29.4, 1.1), gsl_training: (33.5, 1.3), alone_test: (28.0, 0.9), gsl_test: (30.9, 0.8) },
     Row { game: "bossfight", alone_training: (11.3, 0.2), gsl_training: (11.9, 0.2), alone_test: (11.1, 0.2), gsl_test: (11.6, 0.2) },
+];
+
+/// Table 3, BigFish: way to merge, training, test. DnC was not run.
+pub const TABLE_3: [(&str, Spread, Spread); 3] = [
+    ("PPO generalist", (24.6, 0.7), (24.3, 1.1)),
+    ("GSL with BC", (25.3, 0.4), (22.1, 0.9)),
+    ("GSL with DAPG", (31.1, 0.8), (30.0, 0.5)),
 ];
 
 /// The row of an environment such as `procgen:bigfish`, if the paper has it.

@@ -4,6 +4,7 @@ use super::{
     claims::claims,
     figure::{Levels, curves},
     paper,
+    protocol::Scores,
     result::{ProcgenResult, SeedResult},
     scale::scale,
 };
@@ -46,10 +47,18 @@ pub fn write_report(dir: &Path, result: &ProcgenResult, config: &Config) -> Resu
     if let Some(first) = result.seeds.first() {
         flags += &format!(" --seed {} --seeds {}", first.seed, result.seeds.len());
     }
+    let experiment = if has_cloned(result) { "ablation --table 3" } else { "procgen" };
     let config_toml = config.to_toml();
     let rows = table_1(result);
     let (header, rows) = rows.split_first().expect("a table has a header");
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    let ways_to_merge = match (has_cloned(result), &table_3(result)[..]) {
+        (true, [header, rows @ ..]) => {
+            let header: Vec<&str> = header.iter().map(String::as_str).collect();
+            format!("<h2>Ways to merge, beside Table 3</h2>\n{}", table(&header, rows))
+        }
+        _ => String::new(),
+    };
     let page = html::page(
         &format!("gslab: {}", result.environment),
         &[
@@ -65,11 +74,12 @@ pub fn write_report(dir: &Path, result: &ProcgenResult, config: &Config) -> Resu
             ),
             "<h2>Beside Table 1</h2>\n".into(),
             table(&header, rows),
+            ways_to_merge,
             html::claims_table(&claims(result)),
             html::figures(&figures),
             "<h2>Each seed</h2>\n".into(),
             seeds_table(result),
-            html::reproduction(&command("procgen", &preset, &flags, &config_toml), &config_toml),
+            html::reproduction(&command(experiment, &preset, &flags, &config_toml), &config_toml),
         ],
     );
     Ok(write_atomic(&dir.join(FILE_NAME), page.as_bytes())?)
@@ -83,11 +93,6 @@ fn table_1(result: &ProcgenResult) -> Vec<Vec<String>> {
         Algorithm::Ppg => ["PPG, training", "PPG, test"],
     };
     let mut rows = vec![cells(["", alone[0], "GSL, training", alone[1], "GSL, test"])];
-    let spread = |(mean, std): (f64, f64)| match std {
-        // Of one seed.
-        0.0 => format!("{mean:.1}"),
-        std => format!("{mean:.1} \u{b1} {std:.1}"),
-    };
     let paper = paper::row(&result.environment, result.algorithm);
     rows.push(match paper {
         Some(row) => vec![
@@ -99,11 +104,11 @@ fn table_1(result: &ProcgenResult) -> Vec<Vec<String>> {
         ],
         None => cells(["Table 1", "\u{2013}", "\u{2013}", "\u{2013}", "\u{2013}"]),
     });
-    let ours: [fn(&SeedResult) -> &Evaluation; 4] = [
-        |s| &s.baseline.training,
-        |s| &s.final_generalist.training,
-        |s| &s.baseline.test,
-        |s| &s.final_generalist.test,
+    let ours: [fn(&SeedResult) -> Option<&Evaluation>; 4] = [
+        |s| Some(&s.baseline.training),
+        |s| Some(&s.final_generalist.training),
+        |s| Some(&s.baseline.test),
+        |s| Some(&s.final_generalist.test),
     ];
     let of = ours.map(|of| result.over_seeds(of));
     let name = |what: &str| format!("{what}, scale {}", result.scale);
@@ -111,6 +116,40 @@ fn table_1(result: &ProcgenResult) -> Vec<Vec<String>> {
     let normalised = of.map(|(mean, _)| fixed(result.normalised(mean)));
     rows.push([vec!["ours, normalised".into()], normalised.to_vec()].concat());
     rows
+}
+
+/// The rows of Table 3, ways to merge: the paper's for BigFish and ours.
+fn table_3(result: &ProcgenResult) -> Vec<Vec<String>> {
+    type Of = fn(&SeedResult) -> Option<&Scores>;
+    let ours: [Of; 3] =
+        [|s| Some(&s.baseline), |s| s.cloned.as_ref(), |s| Some(&s.final_generalist)];
+    let header = ["", "training", "test", "training", "test"].map(str::to_owned).to_vec();
+    let mut rows = vec![header];
+    let which = ["", "Table 3, bigfish", "", "ours", ""].map(str::to_owned).to_vec();
+    rows.push(which);
+    rows.extend(paper::TABLE_3.iter().zip(ours).map(|((name, training, test), of)| {
+        let returns = [
+            result.over_seeds(|s| Some(&of(s)?.training)),
+            result.over_seeds(|s| Some(&of(s)?.test)),
+        ];
+        let mut row = vec![(*name).to_owned(), spread(*training), spread(*test)];
+        row.extend(returns.map(spread));
+        row
+    }));
+    rows
+}
+
+/// Whether behaviour cloning was measured.
+fn has_cloned(result: &ProcgenResult) -> bool {
+    result.seeds.iter().any(|seed| seed.cloned.is_some())
+}
+
+fn spread((mean, std): (f64, f64)) -> String {
+    match std {
+        // Of one seed.
+        0.0 => format!("{mean:.1}"),
+        std => format!("{mean:.1} \u{b1} {std:.1}"),
+    }
 }
 
 fn seeds_table(result: &ProcgenResult) -> String {
@@ -157,6 +196,10 @@ fn mark(seed: &SeedResult) -> &'static str {
 pub fn summary_table(result: &ProcgenResult) -> String {
     let mut text = format!("{}, raw returns, sampled actions\n", result.environment);
     text += &columns(&table_1(result));
+    if has_cloned(result) {
+        text.push('\n');
+        text += &columns(&table_3(result));
+    }
     text.push('\n');
     text + &claims_text(&claims(result))
 }

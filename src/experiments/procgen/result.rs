@@ -52,6 +52,8 @@ pub struct SeedResult {
     pub baseline: Scores,
     /// The generalist after phase II.
     pub final_generalist: Scores,
+    /// The generalist of the plateau, cloned from the demonstrations, if that was asked for.
+    pub cloned: Option<Scores>,
 }
 
 impl SeedResult {
@@ -73,9 +75,10 @@ impl ProcgenResult {
         (total_reward - low) / (high - low)
     }
 
-    /// Mean and standard deviation over seeds of a mean return.
-    pub fn over_seeds(&self, of: impl Fn(&SeedResult) -> &Evaluation) -> (f64, f64) {
-        let returns: Vec<f64> = self.seeds.iter().map(|s| of(s).mean_return()).collect();
+    /// Mean and standard deviation of a mean return, over the seeds that have it.
+    pub fn over_seeds(&self, of: impl Fn(&SeedResult) -> Option<&Evaluation>) -> (f64, f64) {
+        let returns: Vec<f64> =
+            self.seeds.iter().filter_map(|s| Some(of(s)?.mean_return())).collect();
         let n = returns.len() as f64;
         let mean = returns.iter().sum::<f64>() / n;
         let squares: f64 = returns.iter().map(|r| (r - mean).powi(2)).sum();
