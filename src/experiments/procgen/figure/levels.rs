@@ -13,13 +13,15 @@ use plotters::prelude::*;
 
 const SIZE: (u32, u32) = (1600, 900);
 const BINS: usize = 20;
-const COLUMNS: [(&str, fn(&SeedResult) -> &Scores, RGBColor); 3] = [
+type Stage = fn(&SeedResult) -> &Scores;
+type Set = fn(&Scores) -> &Evaluation;
+
+const COLUMNS: [(&str, Stage, RGBColor); 3] = [
     ("at the plateau", |seed| &seed.at_plateau, BLUE),
     ("continued, equal samples", |seed| &seed.baseline, ORANGE),
     ("after phase II", |seed| &seed.final_generalist, GREEN),
 ];
-const ROWS: [(&str, fn(&Scores) -> &Evaluation); 2] =
-    [("training levels", |s| &s.training), ("test levels", |s| &s.test)];
+const ROWS: [(&str, Set); 2] = [("training levels", |s| &s.training), ("test levels", |s| &s.test)];
 
 /// Histograms of the normalised return of a level, one for each stage of the generalist and each
 /// set of levels, over all seeds.
@@ -72,9 +74,9 @@ impl Figure for Levels {
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
         let (low, high) = self.bounds;
         let tallest = self.panels.iter().flatten().flatten().copied().fold(0.05, f64::max);
-        for (row, cells) in area.split_evenly((ROWS.len(), 1)).iter().zip(&self.panels) {
+        let rows = area.split_evenly((ROWS.len(), 1));
+        for ((row, cells), (name, _)) in rows.iter().zip(&self.panels).zip(ROWS) {
             let parts = row.split_evenly((1, COLUMNS.len()));
-            let name = ROWS[usize::from(!std::ptr::eq(cells, &self.panels[0]))].0;
             for (i, (part, bins)) in parts.iter().zip(cells).enumerate() {
                 let (title, _, color) = COLUMNS[i];
                 let mut chart = ChartBuilder::on(part)
