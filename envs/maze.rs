@@ -431,7 +431,11 @@ impl Env for Maze {
         let Action::Continuous(&[ax, ay]) = action else {
             panic!("the maze takes two real numbers, not {action:?}");
         };
-        let push = |a: f32| self.options.speed * a.clamp(-1.0, 1.0);
+        // A policy that has diverged is found out by its loss, not here.
+        let push = |a: f32| match a.is_nan() {
+            true => 0.0,
+            false => self.options.speed * a.clamp(-1.0, 1.0),
+        };
         let before = self.position;
         self.position = self.options.slide(before, [push(ax), push(ay)]);
         self.velocity = [self.position[0] - before[0], self.position[1] - before[1]];

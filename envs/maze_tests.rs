@@ -177,6 +177,16 @@ fn by_goal(reward: Distance, policy: Policy, measure: impl Fn(&Maze, Step) -> f6
 }
 
 #[test]
+fn an_action_that_is_no_number_moves_nowhere() {
+    let options = Options { start_noise: 0.0, ..Options::default() };
+    let mut maze = Maze::reset(&options, Level { variation: 0, seed: 1 });
+    let before = maze.position();
+    let step = maze.step(Action::Continuous(&[f32::NAN, 1.0]));
+    assert_eq!(maze.position()[0], before[0]);
+    assert!(maze.position()[1] > before[1] && step.reward.is_finite());
+}
+
+#[test]
 fn scripted_policies_earn_the_published_returns() {
     let middle = Some([-52.0, -37.0, -22.0, -37.0, -52.0]);
     let right = Some([-36.0, -28.0, -22.0, -28.0, -36.0]);

@@ -53,7 +53,7 @@ fn unknown_names_are_refused_with_the_nearest_known_one() {
     );
     let source = format!(
         "error: `mazee` is neither a preset, nor an environment, nor a file \
-         (did you mean `maze`?); presets are: maze; environments are: {environments}"
+         (did you mean `maze`?); presets are: maze, procgen, procgen-ppg; environments are: {environments}"
     );
     refused("config show mazee", &source);
     refused("train mazee --out run", &source);
@@ -62,7 +62,7 @@ fn unknown_names_are_refused_with_the_nearest_known_one() {
         "gsl table.toml --out run",
         &format!(
             "error: `table.toml` is neither a preset, nor an environment, nor a file; \
-             presets are: maze; environments are: {environments}"
+             presets are: maze, procgen, procgen-ppg; environments are: {environments}"
         ),
     );
     let game =
@@ -140,7 +140,7 @@ fn values_out_of_range_are_refused_with_the_range() {
 fn values_of_another_type_are_refused_with_the_type() {
     for (setting, message) in [
         ("ppo.gamma=high", "ppo.gamma = \"high\": must be of type float, like 0.95"),
-        ("ppo.epochs=1.5", "ppo.epochs = 1.5: must be of type integer, like 2"),
+        ("ppo.epochs=1.5", "ppo.epochs = 1.5: must be of type integer, like 1"),
         ("ppo.hidden=16", "ppo.hidden = 16: must be of type array, like [256, 256]"),
         ("ppo.hidden=[\"a\"]", "ppo.hidden = \"a\": must be of type integer, like 256"),
         ("gsl.plateau=3", "gsl.plateau = 3: must be of type string, like \"retro\""),
@@ -334,8 +334,8 @@ fn lists_name_everything_there_is() {
     assert!(envs.contains("\n  env.horizon = 150\n"), "{envs}");
     assert_eq!(json(&place, "envs.json")[0]["name"], "maze");
     let presets = place.gslab("config list --json presets.json").well().stdout;
-    assert_eq!(presets, "maze\n");
-    assert_eq!(json(&place, "presets.json"), serde_json::json!(["maze"]));
+    assert_eq!(presets, "maze\nprocgen\nprocgen-ppg\n");
+    assert_eq!(json(&place, "presets.json"), serde_json::json!(["maze", "procgen", "procgen-ppg"]));
 }
 
 #[test]

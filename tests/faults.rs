@@ -214,7 +214,9 @@ fn training_that_diverges_stops_and_keeps_the_last_good_checkpoint() {
     place.edit("run/config.toml", "max_grad_norm = 0.5", "max_grad_norm = inf");
     let checkpoint = place.read("run/seed-0/train/checkpoint.bin");
     let ended = place.train("resume run");
-    let iteration = if ended.stderr.contains("iteration 5") { 5 } else { 4 };
+    // Soon, if not at once: one step too long need not be the end.
+    let named = |i: &u32| ended.stderr.contains(&format!("iteration {i}:"));
+    let iteration = (4..9).find(named).expect("the iteration is named");
     ended.with(
         1,
         &format!(
@@ -234,7 +236,7 @@ fn no_demonstration_above_the_threshold_is_an_error_that_says_what_to_do() {
         let threshold = "--set gsl.demonstration_threshold=1e9";
         place.train(&format!("{task} maze --out {task} {TINY} {threshold}")).with(
             1,
-            "error: no episode of specialist 1 had a return above 1000000000 in 7500 samples: \
+            "error: no episode of any specialist had a return above 1000000000 in 37500 samples: \
              lower gsl.demonstration_threshold, or train the specialists longer",
         );
     }
