@@ -234,6 +234,14 @@ fn settings_that_make_no_sense_are_refused_before_anything_is_written() {
          use --device cpu or auto",
     );
     assert!(!place.path("run").exists());
+    place.gslab("reproduce procgen --out run --set gsl.merge=bc").with(
+        2,
+        "error: gsl.merge: must be dapg here; `gslab reproduce ablation --table 3` measures \
+         behaviour cloning beside it",
+    );
+    let ended = place.gslab("reproduce procgen --out run --scale 2");
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("must be above 0, up to 1"), "{}", ended.stderr);
     place.gslab(&format!("gsl {GAME} --out run --set env.num_levels=10")).with(
         2,
         "error: gsl.low_variations = 300: must be from 1 to the 10 variations of procgen:bigfish",

@@ -135,8 +135,7 @@ struct Output {
 }
 
 impl Machine {
-    /// Starts the worker threads and opens the device.
-    /// Opens the device for networks of worlds with such actions.
+    /// Starts the worker threads and opens the device for networks of worlds with such actions.
     fn start(&self, actions: ActionSpace) -> Result<(Device, Progress)> {
         self.output.check()?;
         // The network that sees pixels has no twin on the GPU yet.

@@ -1,7 +1,8 @@
 use super::{NewRun, procgen_game, task};
 use crate::{
-    error::Result,
+    error::{Error, Result},
     experiments::procgen,
+    gsl::config::Merge,
     run::{
         config::{Config, Overlap},
         directory::Task,
@@ -66,6 +67,13 @@ impl Game {
         let config = config.with_trained(&new.settings)?;
         config.validate_split()?;
         config.on_test_levels(1, Overlap::Refuse)?;
+        if config.gsl.merge != Merge::Dapg {
+            return Err(Error::Usage(
+                "gsl.merge: must be dapg here; `gslab reproduce ablation --table 3` measures \
+                 behaviour cloning beside it"
+                    .into(),
+            ));
+        }
         let (first_seed, seeds) = (new.seed, new.seeds);
         let task = Task::ReproduceProcgen { first_seed, seeds, scale, cloning };
         task::begin(&new, &format!("{experiment}-{name}"), &task, &config)

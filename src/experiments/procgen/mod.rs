@@ -33,8 +33,8 @@ pub struct Experiment {
     pub cloning: bool,
 }
 
-/// Runs the experiment for `seeds` seeds from `first_seed` in a run's directory. `new` makes a generalist. What an interrupted run has finished
-/// is read, not done again.
+/// Runs the experiment for `seeds` seeds from `first_seed` in a run's directory. `new` makes a
+/// generalist. What an interrupted run has finished is read, not done again.
 pub fn reproduce<A: Agent>(
     context: &Context<'_>,
     (first_seed, seeds): (u64, u64),
