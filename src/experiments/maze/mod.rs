@@ -82,11 +82,14 @@ fn one_seed(context: &Context<'_>, dir: &Path, seed: u64, label: String) -> Resu
     let new = |seed| Weights::new(&architecture, seed);
     let algorithm = Algorithm1::<GaussianAgent> { context, dir, seed, label, new: &new };
     // The dashed curve: the same generalist, trained on to the samples that the method takes.
-    let (outcome, baseline) = algorithm.run(|_, samples| {
+    let train_on = |samples| {
         let phase = algorithm.generalist_phase();
         let iterations = phase.learning.ppo.iterations(samples);
-        Ok(phase.run(context, iterations, &mut unobserved)?.weights)
-    })?;
+        Ok::<_, Error>(phase.run(context, iterations, &mut unobserved)?.weights)
+    };
+    let (outcome, _) = algorithm.run(|_, samples| train_on(samples))?;
+    // Demonstrations that were rejected had not been planned.
+    let baseline = train_on(outcome.samples)?;
     let cloned = if outcome.good_enough {
         outcome.plateau.weights.clone()
     } else {

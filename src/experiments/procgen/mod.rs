@@ -10,7 +10,7 @@ pub mod scale;
 
 use super::curves;
 use crate::{
-    error::Result,
+    error::{Error, Result},
     gsl::algorithm1::{Algorithm1, NewWeights},
     learn::agent::Agent,
     run::{
@@ -81,11 +81,14 @@ fn one_seed<A: Agent>(
     let &Algorithm1 { context, dir, seed, .. } = algorithm;
     let config = context.config;
     // The dashed curve: the same generalist, trained on to the samples that the method takes.
-    let (outcome, baseline) = algorithm.run(|_, samples| {
+    let train_on = |samples| {
         let phase = algorithm.generalist_phase();
         let iterations = phase.learning.ppo.iterations(samples);
-        Ok(phase.run(context, iterations, &mut unobserved)?.weights)
-    })?;
+        Ok::<_, Error>(phase.run(context, iterations, &mut unobserved)?.weights)
+    };
+    let (outcome, _) = algorithm.run(|_, samples| train_on(samples))?;
+    // Demonstrations that were rejected had not been planned.
+    let baseline = train_on(outcome.samples)?;
     store(&dir.join(FINAL), &outcome.weights)?;
 
     let cloned = match cloning && !outcome.good_enough {
