@@ -38,3 +38,8 @@ pub struct Claim {
     /// What was demanded for the verdict, and the numbers behind it.
     pub detail: String,
 }
+
+/// Whether a claim about runs held in enough of them: 80 %, 4 of the paper's 5.
+pub fn is_most(good: usize, seeds: usize) -> bool {
+    good as f64 >= 0.8 * seeds as f64
+}

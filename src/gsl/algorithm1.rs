@@ -54,8 +54,6 @@ pub struct Specialist<W = Weights> {
 /// Everything that Algorithm 1 made.
 pub struct Outcome<A: Agent> {
     pub plateau: Plateau<A::Weights>,
-    /// How good the generalist was on every variation at the plateau.
-    pub at_plateau: Evaluation,
     /// Whether the generalist was good enough at the plateau (lines 3 to 5); then nothing
     /// follows and the final weights are the plateau's.
     pub good_enough: bool,
@@ -100,7 +98,6 @@ impl<A: Agent> Algorithm1<'_, A> {
             let weights = plateau.weights.clone();
             let outcome = Outcome {
                 plateau,
-                at_plateau,
                 good_enough,
                 specialists: Vec::new(),
                 demonstrations: A::Demonstrations::default(),
@@ -126,15 +123,8 @@ impl<A: Agent> Algorithm1<'_, A> {
         let (specialists, collected, weights) = rest?;
         let samples = planned - self.planned_demonstrations(&split) + collected.samples;
         let demonstrations = collected.demonstrations;
-        let outcome = Outcome {
-            plateau,
-            at_plateau,
-            good_enough,
-            specialists,
-            demonstrations,
-            weights,
-            samples,
-        };
+        let outcome =
+            Outcome { plateau, good_enough, specialists, demonstrations, weights, samples };
         Ok((outcome, beside?))
     }
 

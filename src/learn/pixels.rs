@@ -10,7 +10,10 @@ use super::{
         FRAME, Frames, SIZE,
         cpu::{CpuImpala, Term, Weights},
     },
-    ppo::{self, categorical::Choices},
+    ppo::{
+        self, Batch,
+        categorical::{Choices, Networks},
+    },
     rollout::Rollout,
 };
 use crate::{
@@ -83,7 +86,10 @@ impl PixelNetwork for CpuImpala {
         iteration: u64,
         guide: Option<&Guide<'_>>,
     ) -> ppo::Report {
-        ppo::categorical::update(self, &rollout, &learning.ppo, shuffle, iteration, guide)
+        let config = &learning.ppo;
+        let batch = Batch::new(&rollout, config);
+        let networks = Networks { policy: self, value: None };
+        ppo::categorical::update(networks, &rollout, &batch, config, shuffle, iteration, guide)
     }
 
     fn is_settled(&self) -> bool {

@@ -3,14 +3,11 @@
 use super::result::{ProcgenResult, SeedResult};
 use crate::{
     experiments::{
-        claim::{Claim, Verdict},
+        claim::{Claim, Verdict, is_most},
         print::{fixed, percent, range},
     },
     gsl::evaluate::Evaluation,
 };
-
-/// A claim about runs must hold in this share of the seeds: 4 of the paper's 5.
-const MOST_SEEDS: f64 = 0.8;
 
 /// The paper's claims, judged.
 pub fn claims(result: &ProcgenResult) -> Vec<Claim> {
@@ -53,7 +50,7 @@ fn cloning(seeds: &[SeedResult]) -> Claim {
             range(&gains, fixed),
             gains.len()
         ),
-        verdict: Verdict::of(good as f64 >= MOST_SEEDS * gains.len() as f64),
+        verdict: Verdict::of(is_most(good, gains.len())),
         detail: "Demanded: ahead in 80 % of the seeds.".into(),
     }
 }
@@ -102,7 +99,7 @@ fn low_levels(result: &ProcgenResult) -> Claim {
         ),
         verdict: match known {
             false => Verdict::Open,
-            true => Verdict::of(is_most(lower, seeds)),
+            true => Verdict::of(is_most(lower, seeds.len())),
         },
         detail: "Demanded: lower on the specialists' levels, in 80 % of the seeds. Where every \
                  level has a specialist it cannot be judged."
@@ -128,7 +125,7 @@ fn ahead(
             range(&gains, fixed),
             seeds.len()
         ),
-        verdict: Verdict::of(is_most(good, seeds)),
+        verdict: Verdict::of(is_most(good, seeds.len())),
         detail: "Demanded: ahead in 80 % of the seeds.".into(),
     }
 }
@@ -152,8 +149,4 @@ fn budget(result: &ProcgenResult) -> Claim {
         verdict: if full { Verdict::Pass } else { Verdict::Open },
         detail: "Numbers can be laid beside the paper's only at the full budget.".into(),
     }
-}
-
-fn is_most(good: usize, seeds: &[SeedResult]) -> bool {
-    good as f64 >= MOST_SEEDS * seeds.len() as f64
 }

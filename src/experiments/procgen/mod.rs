@@ -99,7 +99,7 @@ fn one_seed<A: Agent>(
     let measure = |weights: &A::Weights| {
         protocol.measure(&mut context.agent::<A>(weights.clone()), derive_seed(seed, "measured"))
     };
-    let (ppo, specialist_ppo) = (&config.ppo, config.specialist_learning().ppo);
+    let ppo = &config.ppo;
     let taken = |iterations: u64| (iterations * ppo.samples as u64) as f64;
     let at_plateau = taken(outcome.plateau.iterations);
     let low = match config.gsl.low_finetune_samples {
@@ -107,8 +107,6 @@ fn one_seed<A: Agent>(
         samples => taken(ppo.iterations(samples)),
     };
     let specialists = outcome.specialists.len() as f64;
-    let trained =
-        specialist_ppo.iterations(config.gsl.specialist_samples) * specialist_ppo.samples as u64;
     let merge_start = outcome.samples as f64
         - taken(config.merge_learning().ppo.iterations(config.gsl.merge_samples));
     let curve = |dir: &Path, start, stretch| curves::read(dir, start, stretch);
@@ -124,7 +122,6 @@ fn one_seed<A: Agent>(
         plateau_iteration: outcome.plateau.iterations,
         budget_iterations: ppo.iterations(config.total_samples),
         total_samples: outcome.samples,
-        specialist_samples: trained,
         generalist: curve(&dir.join("generalist"), 0.0, 1.0)?,
         specialists: specialist_curves,
         finetuned: match outcome.good_enough {

@@ -37,8 +37,6 @@ pub struct SeedResult {
     pub budget_iterations: u64,
     /// Samples that the method consumed in all.
     pub total_samples: u64,
-    /// Samples of each specialist.
-    pub specialist_samples: u64,
     /// The generalist, continued to the baseline's end.
     pub generalist: Vec<Point>,
     /// Each specialist's curve, on its own levels.

@@ -4,7 +4,6 @@ use super::{Auxiliary, Config, Form};
 use crate::learn::{
     adam::{self, Moments},
     agent::{Learning, Parameters},
-    categorical::Categorical,
     dapg::categorical::Guide,
     impala::{
         self, Architecture, FRAME, Frames,
@@ -15,7 +14,7 @@ use crate::learn::{
     pixels::PixelNetwork,
     ppo::{
         self, Batch,
-        categorical::{Choices, Objective},
+        categorical::{Choices, Networks},
     },
     rollout::Rollout,
 };
@@ -170,8 +169,17 @@ impl PixelNetwork for Phasic {
     ) -> ppo::Report {
         self.measures = [f64::NAN; 3];
         let batch = Batch::new(&rollout, &learning.ppo);
-        let report =
-            self.improve_policy(&rollout, &batch, &learning.ppo, shuffle, iteration, guide);
+        // V_aux learns nothing here.
+        let networks = Networks { policy: &mut self.policy, value: self.value.as_mut() };
+        let report = ppo::categorical::update(
+            networks,
+            &rollout,
+            &batch,
+            &learning.ppo,
+            shuffle,
+            iteration,
+            guide,
+        );
         self.waiting.push(Slab {
             pixels: rollout.experience.pixels,
             targets: batch.into_targets(),
@@ -205,74 +213,6 @@ impl PixelNetwork for Phasic {
 }
 
 impl Phasic {
-    /// The policy phase: PPO's losses, the value's in its own network if it has one. V_aux learns
-    /// nothing here.
-    fn improve_policy(
-        &mut self,
-        rollout: &Rollout<Choices>,
-        batch: &Batch,
-        config: &ppo::Config,
-        shuffle: Stream,
-        iteration: u64,
-        guide: Option<&Guide<'_>>,
-    ) -> ppo::Report {
-        let adam = adam::Settings {
-            learning_rate: config.learning_rate,
-            max_grad_norm: config.max_grad_norm,
-        };
-        let choices = self.policy.weights().architecture.actions();
-        let max_advantage = match guide {
-            Some(guide) => guide.config.max_advantage(batch.max_advantage),
-            None => batch.max_advantage.standardised,
-        };
-        let dual = self.value.is_some();
-        let mut report = batch.optimise(config, shuffle, iteration, |minibatch| {
-            let objective = Objective::new(rollout, &minibatch, config);
-            let weight = 1.0 / minibatch.rows.len() as f32;
-            let of_policy = |range: Range<usize>, output: &[f32], d_output: &mut [f32]| {
-                let outputs = output.len() / range.len();
-                let (mut policy, mut tally) = (Categorical::default(), Tally::default());
-                let rows = output.chunks_exact(outputs).zip(d_output.chunks_exact_mut(outputs));
-                for (row, (output, d_output)) in range.zip(rows) {
-                    policy.set(&output[..choices]);
-                    let d_logits = &mut d_output[..choices];
-                    objective.policy_gradient(row, weight, &policy, d_logits, &mut tally);
-                    if !dual {
-                        let last = outputs - 1;
-                        d_output[last] +=
-                            objective.value_gradient(row, weight, output[last], &mut tally);
-                    }
-                }
-                tally
-            };
-            let of_value = |range: Range<usize>, output: &[f32], d_output: &mut [f32]| {
-                let mut tally = Tally::default();
-                for (row, (value, d_value)) in range.zip(output.iter().zip(d_output)) {
-                    *d_value += objective.value_gradient(row, weight, *value, &mut tally);
-                }
-                tally
-            };
-            let frames = Frames::at(&rollout.experience.pixels, minibatch.rows);
-            let shown = guide.map(|guide| guide.minibatch(minibatch.step, max_advantage, choices));
-            let shown_loss = |range: Range<usize>, output: &[f32], d_output: &mut [f32]| {
-                shown.as_ref().map_or(Tally::default(), |s| s.gradient(range, output, d_output))
-            };
-            let mut terms = vec![Term { frames, loss: &of_policy }];
-            if let Some(shown) = &shown {
-                terms.push(Term { frames: shown.frames(), loss: &shown_loss });
-            }
-            let mut tallies = self.policy.minimise(&terms, &adam);
-            if let Some(value) = &mut self.value {
-                tallies[0][4] = value.minimise(&[Term { frames, loss: &of_value }], &adam)[0][4];
-            }
-            let value_loss = tallies[0][4];
-            tallies.insert(1, [value_loss, 0.0, 0.0, 0.0, 0.0]);
-            tallies
-        });
-        report.max_advantage = f64::from(max_advantage);
-        report
-    }
-
     /// The auxiliary phase has its own optimisers, kept from one to the next.
     fn swap_optimisers(&mut self) {
         self.policy.swap_moments(&mut self.auxiliary.0);

@@ -22,28 +22,37 @@ pub struct Choices {
     pub actions: Vec<u32>,
 }
 
-/// One iteration: advantages over the whole batch, then `epochs` passes in minibatches.
-/// `iteration` counts from 0 and selects the shuffling.
+/// What learns.
+pub struct Networks<'a> {
+    /// Its outputs begin with the logits and, unless the value has a network of its own, end with
+    /// the value. What lies between, PPO has nothing to do with.
+    pub policy: &'a mut CpuImpala,
+    pub value: Option<&'a mut CpuImpala>,
+}
+
+/// One iteration on a batch: `epochs` passes in minibatches. `iteration` counts from 0 and selects
+/// the shuffling.
 pub fn update(
-    network: &mut CpuImpala,
+    Networks { policy, mut value }: Networks<'_>,
     rollout: &Rollout<Choices>,
+    batch: &Batch,
     config: &Config,
     shuffle: Stream,
     iteration: u64,
     guide: Option<&Guide<'_>>,
 ) -> Report {
-    let batch = Batch::new(rollout, config);
-    let choices = network.weights().architecture.actions();
+    let choices = policy.weights().architecture.actions();
     let adam =
         adam::Settings { learning_rate: config.learning_rate, max_grad_norm: config.max_grad_norm };
     let max_advantage = match guide {
         Some(guide) => guide.config.max_advantage(batch.max_advantage),
         None => batch.max_advantage.standardised,
     };
+    let has_value = value.is_none();
     let mut report = batch.optimise(config, shuffle, iteration, |minibatch| {
         let objective = Objective::new(rollout, &minibatch, config);
         let loss = |range: Range<usize>, output: &[f32], d_output: &mut [f32]| {
-            objective.gradient(range, output, d_output)
+            objective.gradient(range, output, d_output, choices, has_value)
         };
         let frames = Frames::at(&rollout.experience.pixels, minibatch.rows);
         let shown = guide.map(|guide| guide.minibatch(minibatch.step, max_advantage, choices));
@@ -54,9 +63,17 @@ pub fn update(
         if let Some(shown) = &shown {
             terms.push(Term { frames: shown.frames(), loss: &shown_loss });
         }
-        let mut tallies = network.minimise(&terms, &adam);
-        // The value's loss came with the policy's, as the two share their outputs.
-        let value_loss = tallies[0][4];
+        let mut tallies = policy.minimise(&terms, &adam);
+        let value_loss = match &mut value {
+            // It came with the policy's, as the two share their outputs.
+            None => tallies[0][4],
+            Some(value) => {
+                let loss = |range: Range<usize>, output: &[f32], d_output: &mut [f32]| {
+                    objective.gradient(range, output, d_output, 0, true)
+                };
+                value.minimise(&[Term { frames, loss: &loss }], &adam)[0][4]
+            }
+        };
         tallies.insert(1, [value_loss, 0.0, 0.0, 0.0, 0.0]);
         tallies
     });
@@ -80,11 +97,7 @@ pub struct Objective<'a> {
 }
 
 impl<'a> Objective<'a> {
-    pub fn new(
-        rollout: &Rollout<Choices>,
-        minibatch: &'a Minibatch<'_>,
-        config: &'a Config,
-    ) -> Self {
+    fn new(rollout: &Rollout<Choices>, minibatch: &'a Minibatch<'_>, config: &'a Config) -> Self {
         let gather = |values: &[f32]| minibatch.rows.iter().map(|&r| values[r as usize]).collect();
         let actions = &rollout.experience.actions;
         Self {
@@ -97,26 +110,37 @@ impl<'a> Objective<'a> {
         }
     }
 
-    /// For the rows in `range`, given their outputs `[range, actions + 1]`, logits and a value:
-    /// adds the gradient in them and returns the tally.
-    pub fn gradient(&self, range: Range<usize>, output: &[f32], d_output: &mut [f32]) -> Tally {
+    /// For the rows in `range`, given their outputs, which begin with the logits of `choices`
+    /// actions, or none, and end with the value if they have it: adds the gradient in them and
+    /// returns the tally.
+    pub fn gradient(
+        &self,
+        range: Range<usize>,
+        output: &[f32],
+        d_output: &mut [f32],
+        choices: usize,
+        has_value: bool,
+    ) -> Tally {
         let outputs = output.len() / range.len();
         let weight = 1.0 / self.actions.len() as f32;
         let mut tally = Tally::default();
         let mut policy = Categorical::default();
         let rows = output.chunks_exact(outputs).zip(d_output.chunks_exact_mut(outputs));
         for (row, (output, d_output)) in range.zip(rows) {
-            let (logits, value) = output.split_at(outputs - 1);
-            let (d_logits, d_value) = d_output.split_at_mut(outputs - 1);
-            policy.set(logits);
-            self.policy_gradient(row, weight, &policy, d_logits, &mut tally);
-            d_value[0] += self.value_gradient(row, weight, value[0], &mut tally);
+            if choices > 0 {
+                policy.set(&output[..choices]);
+                self.policy_gradient(row, weight, &policy, &mut d_output[..choices], &mut tally);
+            }
+            if has_value {
+                let value = output[outputs - 1];
+                d_output[outputs - 1] += self.value_gradient(row, weight, value, &mut tally);
+            }
         }
         tally
     }
 
     /// The policy's part of a row; adds to the gradient in its logits, and to the tally.
-    pub fn policy_gradient(
+    fn policy_gradient(
         &self,
         row: usize,
         weight: f32,
@@ -145,7 +169,7 @@ impl<'a> Objective<'a> {
     }
 
     /// The value's part of a row: its gradient in the value; adds to the tally.
-    pub fn value_gradient(&self, row: usize, weight: f32, value: f32, tally: &mut Tally) -> f32 {
+    fn value_gradient(&self, row: usize, weight: f32, value: f32, tally: &mut Tally) -> f32 {
         let (target, old, limit) =
             (self.targets[row], self.old_values[row], self.config.value_clip);
         let weight = 0.5 * weight * self.config.value_coefficient;
@@ -221,8 +245,8 @@ mod tests {
             };
             let mut found = [0.0; 16];
             // In two ranges, as threads get them.
-            let first = objective.gradient(0..1, &OUTPUT[..4], &mut found[..4]);
-            let rest = objective.gradient(1..4, &OUTPUT[4..], &mut found[4..]);
+            let first = objective.gradient(0..1, &OUTPUT[..4], &mut found[..4], 3, true);
+            let rest = objective.gradient(1..4, &OUTPUT[4..], &mut found[4..], 3, true);
             let output = OUTPUT.map(f64::from);
             let told = first[0] + rest[0] + first[4] + rest[4];
             assert!((told - loss(&objective, &output)).abs() < 1e-6);

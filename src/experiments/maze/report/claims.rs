@@ -1,7 +1,7 @@
 //! What the paper says about the maze, and whether it was seen.
 
 use crate::experiments::{
-    claim::{Claim, Verdict},
+    claim::{Claim, Verdict, is_most},
     maze::result::{MazeResult, SeedResult},
     print::{fixed, percent, range},
 };
@@ -11,9 +11,6 @@ use gslab_envs::maze::GOALS;
 const PAPER_SEEDS: usize = 5;
 /// The goal straight ahead, where a policy that ignores the context ends.
 const MIDDLE: usize = GOALS / 2;
-/// A claim about runs must hold in this share of the seeds: 4 of the paper's 5.
-const MOST_SEEDS: f64 = 0.8;
-
 /// The paper's claims, judged. Success rates are those of sampled actions.
 pub fn claims(result: &MazeResult) -> Vec<Claim> {
     let seeds = &result.seeds[..];
@@ -141,7 +138,7 @@ fn phase2(seeds: &[SeedResult]) -> Claim {
             range(&successes, fixed),
             seeds.len()
         ),
-        verdict: Verdict::of(is_most(good, seeds)),
+        verdict: Verdict::of(is_most(good, seeds.len())),
         detail: format!(
             "Demanded: success of at least 0.95 in 80 % of the seeds. {}",
             by_seed(seeds, |seed| fixed(seed.final_generalist.sampled.success()))
@@ -162,7 +159,7 @@ fn baseline(seeds: &[SeedResult]) -> Claim {
             range(&gains, fixed),
             seeds.len()
         ),
-        verdict: Verdict::of(is_most(good, seeds)),
+        verdict: Verdict::of(is_most(good, seeds.len())),
         detail: format!(
             "Demanded: a success rate higher by at least 0.2 in 80 % of the seeds. {}",
             by_seed(seeds, |seed| {
@@ -194,7 +191,7 @@ fn sensitivity(seeds: &[SeedResult]) -> Claim {
             range(&before, fixed),
             range(&after, fixed)
         ),
-        verdict: Verdict::of(is_most(good, seeds)),
+        verdict: Verdict::of(is_most(good, seeds.len())),
         detail: format!(
             "Demanded: below 0.1 before and at least 1 after, in 80 % of the seeds. {}",
             by_seed(seeds, |seed| {
@@ -239,7 +236,7 @@ fn consistency(seeds: &[SeedResult]) -> Claim {
             1 => "1 seed".to_owned(),
             n => format!("{n} seeds, phase II ahead of the baseline in {good}"),
         },
-        verdict: match (enough, is_most(good, seeds)) {
+        verdict: match (enough, is_most(good, seeds.len())) {
             (false, _) => Verdict::Open,
             (true, good) => Verdict::of(good),
         },
@@ -249,10 +246,6 @@ fn consistency(seeds: &[SeedResult]) -> Claim {
             format!("{} is below the paper's number of seeds, 5.", seeds.len())
         },
     }
-}
-
-fn is_most(good: usize, seeds: &[SeedResult]) -> bool {
-    good as f64 >= MOST_SEEDS * seeds.len() as f64
 }
 
 fn mean(values: &[f64]) -> f64 {
