@@ -7,7 +7,7 @@ use gslab::{
         cpu::CpuActorCritic,
         dapg::{self, AdvantageScale, Demonstrations, Guide},
         ppo,
-        rollout::{Rollout, Vectors, collect},
+        rollout::{Rollout, Stages, Vectors, collect},
     },
     pool::Pool,
 };
@@ -122,6 +122,7 @@ fn the_largest_advantage_is_taken_before_or_after_standardisation() {
         values: vec![1.0, 2.0, 3.0],
         next_values: vec![100.0; 3],
         episodes: Vec::new(),
+        stages: Stages::default(),
     };
     let config = ppo::Config { gamma: 0.0, epochs: 1, minibatch: 3, ..config() };
     let demonstrations =

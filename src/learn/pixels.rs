@@ -14,7 +14,7 @@ use super::{
         self, Batch,
         categorical::{Choices, Networks},
     },
-    rollout::Rollout,
+    rollout::{Rollout, Stages, timed},
 };
 use crate::{
     device::Device,
@@ -276,16 +276,18 @@ impl<N: PixelNetwork> Agent for Pixels<N> {
             values: Vec::with_capacity(rows),
             next_values: Vec::new(),
             episodes: Vec::new(),
+            stages: Stages::default(),
         };
         let Choices { pixels, actions } = &mut rollout.experience;
         let now = pixels.chunks_exact_mut(n * FRAME).zip(actions.chunks_exact_mut(n));
         let now = now.zip(rollout.log_densities.chunks_exact_mut(n));
         for (t, ((pixels, actions), log_probabilities)) in now.enumerate() {
-            self.eyes.look(pool, &all, pixels);
-            self.evaluate(pixels);
+            let Stages { draw, infer, simulate, .. } = &mut rollout.stages;
+            timed(draw, || self.eyes.look(pool, &all, pixels));
+            timed(infer, || self.evaluate(pixels));
             rollout.values.extend(self.values());
             self.sample(noise, first_step + t as u64, (actions, log_probabilities));
-            pool.step(Actions::Discrete(actions), &mut rollout.episodes)
+            timed(simulate, || pool.step(Actions::Discrete(actions), &mut rollout.episodes))
                 .expect("the policy has the shape of the actions");
             rollout.rewards.extend_from_slice(pool.rewards());
             let ended = |end: &End| if *end == End::Running { *end } else { End::Terminated };

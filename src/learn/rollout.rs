@@ -7,6 +7,7 @@ use gslab_envs::{
     batch::{Actions, Episode},
     rng::Stream,
 };
+use std::time::Instant;
 
 /// `steps` consecutive steps of `n` environments; time-major, row `t * n + environment`. `E` holds
 /// what was seen and done.
@@ -23,6 +24,24 @@ pub struct Rollout<E = Vectors> {
     pub next_values: Vec<f32>,
     /// Episodes that ended within these steps.
     pub episodes: Vec<Episode>,
+    pub stages: Stages,
+}
+
+/// Seconds on the clock that the stages of an iteration took.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Stages {
+    pub draw: f64,
+    pub infer: f64,
+    pub simulate: f64,
+    pub learn: f64,
+}
+
+/// Does some work and adds the seconds that it took to those of a stage.
+pub fn timed<T>(stage: &mut f64, work: impl FnOnce() -> T) -> T {
+    let began = Instant::now();
+    let done = work();
+    *stage += began.elapsed().as_secs_f64();
+    done
 }
 
 /// Vectors seen and real numbers done.
@@ -68,16 +87,18 @@ pub fn collect(
         values: vec![0.0; rows],
         next_values: vec![0.0; rows],
         episodes: Vec::new(),
+        stages: Stages::default(),
     };
     // Last observations of truncated episodes, with the rows that they belong to.
     let (mut cut_rows, mut cut_observations) = (Vec::new(), Vec::new());
     for t in 0..steps {
         rollout.experience.observations.extend_from_slice(pool.observations());
-        network.policy_mean(pool.observations(), &mut mean);
+        let Stages { infer, simulate, .. } = &mut rollout.stages;
+        timed(infer, || network.policy_mean(pool.observations(), &mut mean));
         let actions = &mut rollout.experience.actions[t * n * dim..(t + 1) * n * dim];
         let log_densities = &mut rollout.log_densities[t * n..(t + 1) * n];
         sample(&mean, &log_std, noise, first_step + t as u64, actions, log_densities);
-        pool.step(Actions::Continuous(actions), &mut rollout.episodes)
+        timed(simulate, || pool.step(Actions::Continuous(actions), &mut rollout.episodes))
             .expect("the policy has the shape of the actions");
         rollout.rewards.extend_from_slice(pool.rewards());
         rollout.ends.extend_from_slice(pool.ends());
@@ -88,7 +109,8 @@ pub fn collect(
             }
         }
     }
-    network.value(&rollout.experience.observations, &mut rollout.values);
+    let values = || network.value(&rollout.experience.observations, &mut rollout.values);
+    timed(&mut rollout.stages.infer, values);
     let tail = rows - n;
     rollout.next_values[..tail].copy_from_slice(&rollout.values[n..]);
     network.value(pool.observations(), &mut rollout.next_values[tail..]);

@@ -8,3 +8,4 @@ pub mod interrupt;
 pub mod metrics;
 pub mod phase;
 pub mod progress;
+pub mod timings;

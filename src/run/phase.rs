@@ -9,6 +9,7 @@ use super::{
     interrupt,
     metrics::{Metrics, Offsets},
     progress::Progress,
+    timings::{Row, Timings},
 };
 use crate::{
     device::Device,
@@ -19,6 +20,7 @@ use crate::{
         agent::{Agent, Learning, Parameters, Shown},
         ppo,
         reward_scale::RewardScale,
+        rollout::timed,
         vectors::GaussianAgent,
     },
     pool::Pool,
@@ -34,6 +36,7 @@ use std::{
     collections::VecDeque,
     fs,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 /// What all phases of a run share.
@@ -65,16 +68,15 @@ pub struct Anneal {
     /// Standard deviations at the start and at the end, in action units.
     pub from: f32,
     pub to: f32,
+    /// Shares of the phase at which it begins to fall and has fallen, the first below the second.
+    pub fall: [f32; 2],
 }
 
 impl Anneal {
-    /// Shares of the phase at which the standard deviation begins to fall and has fallen.
-    const FALL: (f32, f32) = (0.3, 0.8);
-
     /// The standard deviation after `done` of `all` iterations: between the two it falls by the
     /// same factor in each.
     fn std(&self, done: u64, all: u64) -> f32 {
-        let (start, end) = Self::FALL;
+        let [start, end] = self.fall;
         let fallen = ((done as f32 / all as f32 - start) / (end - start)).clamp(0.0, 1.0);
         self.from.powf(1.0 - fallen) * self.to.powf(fallen)
     }
@@ -219,6 +221,7 @@ impl<A: Agent> Phase<'_, A> {
             (state, metrics)
         };
 
+        let mut timings = Timings::open(&self.dir, state.iterations)?;
         let mut agent: A = context.agent(state.weights.clone());
         let noise = Stream::new(self.seed, "noise");
         let shuffle = Stream::new(self.seed, "shuffle");
@@ -246,6 +249,7 @@ impl<A: Agent> Phase<'_, A> {
                 let factor = context.config.dapg.learning_rate_factor(state.iterations, iterations);
                 learning.ppo.learning_rate = factor * config.learning_rate;
             }
+            let began = Instant::now();
             let mut rollout =
                 agent.collect(&mut pool, steps, noise, state.iterations * steps as u64);
             let iteration = state.iterations;
@@ -263,8 +267,10 @@ impl<A: Agent> Phase<'_, A> {
                 scale.apply(&mut rollout.rewards, &rollout.ends);
             }
             let episodes = std::mem::take(&mut rollout.episodes);
-            let report =
-                agent.update(rollout, &learning, shuffle, state.iterations, shown.as_ref());
+            let mut stages = rollout.stages;
+            let report = timed(&mut stages.learn, || {
+                agent.update(rollout, &learning, shuffle, state.iterations, shown.as_ref())
+            });
             if !(report.policy_loss + report.value_loss + report.auxiliary[0]).is_finite() {
                 return Err(not_finite("the loss"));
             }
@@ -284,6 +290,14 @@ impl<A: Agent> Phase<'_, A> {
                 PlateauScore::Return => recent,
             });
             metrics.append(state.iterations, (state.iterations + 1) * samples, &row)?;
+            timings.append(&Row {
+                step: state.iterations,
+                samples: (state.iterations + 1) * samples,
+                samples_per_second: samples as f64 / began.elapsed().as_secs_f64(),
+                stages,
+                mean_return: row[1],
+                normalised_return: recent,
+            })?;
             state.iterations += 1;
             bar.at(
                 state.iterations * samples,
@@ -437,7 +451,7 @@ mod tests {
 
     #[test]
     fn a_scheduled_std_falls_by_the_same_factor_between_its_ends() {
-        let anneal = Anneal { from: 2.0, to: 0.5 };
+        let anneal = Anneal { from: 2.0, to: 0.5, fall: [0.3, 0.8] };
         let std: Vec<f32> = (0..=100).map(|done| anneal.std(done, 100)).collect();
         assert!(std[..=30].iter().all(|&s| s == 2.0));
         assert!(std[80..].iter().all(|&s| s == 0.5));

@@ -108,7 +108,8 @@ impl Place {
         self.write(name, text.replace(from, to));
     }
 
-    /// Every file below a directory, the lock left out: it holds the number of a process.
+    /// Every file below a directory but the lock, which holds the number of a process, and
+    /// timings, which no two runs share.
     pub fn tree(&self, name: &str) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();
         let root = self.path(name);
@@ -121,7 +122,7 @@ impl Place {
                     // An empty directory counts too.
                     files.insert(relative, Vec::new());
                     open.push(path);
-                } else if relative != Path::new("lock") {
+                } else if relative != Path::new("lock") && !relative.ends_with("timings.csv") {
                     files.insert(relative, fs::read(path).unwrap());
                 }
             }
