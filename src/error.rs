@@ -32,8 +32,8 @@ pub enum Error {
     #[error(transparent)]
     Pictures(#[from] PictureError),
     #[cfg(feature = "gpu")]
-    #[error(transparent)]
-    Render(#[from] RenderError),
+    #[error("{adapter}: {error}")]
+    Render { adapter: String, error: Box<RenderError> },
     #[error(transparent)]
     Scene(#[from] SceneError),
     #[error(transparent)]

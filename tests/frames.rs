@@ -217,7 +217,8 @@ fn what_cannot_be_drawn_is_refused_with_a_remedy() {
     let refused = Renderer::new(&cpu, &Pictures::default()).err();
     assert!(matches!(refused, Some(RenderError::Device { .. })), "{refused:?}");
 
-    let mut renderer = Renderer::new(&open().0, &Pictures::default()).unwrap();
+    let (device, adapter) = open();
+    let mut renderer = Renderer::new(&device, &Pictures::default()).unwrap();
     let mut lists = DrawLists::default();
     (0..1 << 22).for_each(|_| lists.push_items(&[]));
     let refused = renderer.draw(&lists).unwrap_err();
@@ -228,6 +229,10 @@ fn what_cannot_be_drawn_is_refused_with_a_remedy() {
     assert!(available < needed);
     assert!(refused.to_string().contains("use fewer environments"), "{refused}");
     assert_eq!(renderer.bytes_sent(), 0);
+    // Commands say of which adapter.
+    let (adapter, error) = (adapter.to_string(), Box::new(refused));
+    let told = gslab::error::Error::Render { adapter: adapter.clone(), error }.to_string();
+    assert!(told.starts_with(&adapter), "{told}");
 }
 
 #[test]

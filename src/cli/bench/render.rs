@@ -1,7 +1,7 @@
 use super::{measured, median, parse_seconds, thousands};
 use crate::{
     cli::Output,
-    device::{self, Device, DeviceChoice},
+    device::{self, Adapter, Device, DeviceChoice},
     error::{Error, Result},
     render::{
         gpu::{DrawLists, RenderError, Renderer, SIDE},
@@ -76,7 +76,7 @@ impl Render {
             "game", "shader alone", "lowest to highest", "with upload", "", "bytes/frame"
         ));
         for game in games {
-            let speed = self.measure(game, &options, &device)?;
+            let speed = self.measure(game, &options, &device, &adapter)?;
             progress.clear(|| self.output.say(&speed.text()));
             bar.inc(1);
             speeds.push(speed);
@@ -95,19 +95,24 @@ impl Render {
         game: &Entry,
         options: &Options,
         device: &burn::tensor::Device,
+        adapter: &Adapter,
     ) -> Result<Speed> {
+        let of_adapter =
+            |error| Error::Render { adapter: adapter.to_string(), error: Box::new(error) };
         let pictures = Pictures::built_in(&format!("procgen:{}", game.facts.name), SIDE);
-        let mut renderer = Renderer::new(device, &pictures)?;
+        let mut renderer = Renderer::new(device, &pictures).map_err(of_adapter)?;
         let batches = self.play(game, options, &pictures)?;
-        let resident: Vec<_> =
-            batches.iter().map(|lists| renderer.send(lists)).collect::<Result<_, _>>()?;
+        let resident = batches.iter().map(|lists| renderer.send(lists));
+        let resident: Vec<_> = resident.collect::<Result<_, _>>().map_err(of_adapter)?;
 
-        let (shader, shader_range) = self.time(&mut renderer, |renderer| {
+        let shader = self.time(&mut renderer, |renderer| {
             resident.iter().try_for_each(|lists| renderer.draw_resident(lists).map(drop))
-        })?;
-        let (uploaded, uploaded_range) = self.time(&mut renderer, |renderer| {
+        });
+        let (shader, shader_range) = shader.map_err(of_adapter)?;
+        let uploaded = self.time(&mut renderer, |renderer| {
             batches.iter().try_for_each(|lists| renderer.draw(lists).map(drop))
-        })?;
+        });
+        let (uploaded, uploaded_range) = uploaded.map_err(of_adapter)?;
         let bytes = batches.iter().map(DrawLists::bytes).sum::<u64>() as f64;
         let bytes = bytes / (BATCHES * u64::from(self.environments)) as f64;
         let game = game.facts.name;
@@ -143,9 +148,9 @@ impl Render {
         &self,
         renderer: &mut Renderer,
         draw: impl Fn(&mut Renderer) -> Result<(), RenderError>,
-    ) -> Result<(f64, (f64, f64))> {
+    ) -> Result<(f64, (f64, f64)), RenderError> {
         let frames = (BATCHES * u64::from(self.environments)) as f64;
-        let mut measure = |seconds: f64| -> Result<f64, RenderError> {
+        let mut measure = |seconds: f64| {
             let (began, mut drawn) = (Instant::now(), 0.0);
             loop {
                 draw(renderer)?;
@@ -153,7 +158,7 @@ impl Render {
                 drawn += frames;
                 let passed = began.elapsed().as_secs_f64();
                 if passed >= seconds {
-                    return Ok(drawn / passed);
+                    return Ok::<_, RenderError>(drawn / passed);
                 }
             }
         };
