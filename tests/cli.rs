@@ -115,6 +115,10 @@ fn values_out_of_range_are_refused_with_the_range() {
         ("dapg.epochs=-1", "dapg.epochs = -1: must be at least 0"),
         ("gsl.specialist_final_std=4", "gsl.specialist_final_std = 4: must be from 0 to 3"),
         ("gsl.merge_std=-1", "gsl.merge_std = -1: must be from 0 to 100"),
+        (
+            "gsl.merge_std_fall=[0.8,0.3]",
+            "gsl.merge_std_fall = [0.8, 0.3]: must be two shares, the first below the second",
+        ),
         ("env.horizon=-3", "env.horizon = -3: must be at least 0"),
         ("total_samples=0", "total_samples = 0: must be at least 1"),
         ("checkpoint_every=0", "checkpoint_every = 0: must be at least 1"),

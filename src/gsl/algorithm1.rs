@@ -4,11 +4,12 @@
 //! it was. The numbers in comments are the lines of Algorithm 1.
 
 use super::{
-    config::{Merge, PlateauMode},
+    config::{Merge, PlateauMode, SPECIALIST_STD_FALL},
     demos::{Collected, Wanted, collect_demonstrations},
     evaluate::{Evaluation, evaluate},
     partition::{Split, split},
     plateau::{Verdict, first_plateau},
+    side_by_side::side_by_side,
     snapshots::{Snapshots, Start},
 };
 use crate::{
@@ -26,7 +27,6 @@ use crate::{
     },
 };
 use gslab_envs::rng::{Stream, derive_seed};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::{ops::ControlFlow, path::Path};
 
@@ -89,7 +89,7 @@ impl<A: Agent> Algorithm1<'_, A> {
         // 1, 2: train the generalist until H = 1.
         let plateau = self.generalist()?;
         // 3 to 5: stop if it is good enough; 6, 7: find and split the low performers.
-        let at_plateau = self.evaluate_plateau(&plateau);
+        let at_plateau = self.evaluate_plateau(&plateau)?;
         let split = split(&at_plateau, self.config(), derive_seed(self.seed, "partition"));
         let good_enough = self.is_good_enough(&at_plateau) || split.subsets.is_empty();
         if good_enough {
@@ -200,16 +200,22 @@ impl<A: Agent> Algorithm1<'_, A> {
     }
 
     /// Line 6: how good the generalist is on every variation.
-    fn evaluate_plateau(&self, plateau: &Plateau<A::Weights>) -> Evaluation {
+    fn evaluate_plateau(&self, plateau: &Plateau<A::Weights>) -> Result<Evaluation> {
+        let path = self.dir.join("low-performers.bin");
+        if path.exists() {
+            return Ok(load(&path)?);
+        }
         let settings = &self.context.config.evaluation;
-        evaluate(
+        let evaluation = evaluate(
             self.context.family,
             &mut self.context.agent::<A>(plateau.weights.clone()),
             &self.context.variations(),
             settings.episodes,
             settings.acting,
             derive_seed(self.seed, "low performers"),
-        )
+        );
+        store(&path, &evaluation)?;
+        Ok(evaluation)
     }
 
     /// Lines 3 to 5.
@@ -259,28 +265,24 @@ impl<A: Agent> Algorithm1<'_, A> {
         split: &Split,
     ) -> Result<Vec<Specialist<A::Weights>>> {
         let numbered: Vec<(usize, &Vec<u32>)> = (1..).zip(&split.subsets).collect();
+        let train = |&(number, variations): &(usize, &Vec<u32>)| match self.specialist(
+            start,
+            &number.to_string(),
+            variations,
+        ) {
+            Err(error @ Error::NotFinite { .. }) => {
+                self.context.progress.say(&format!("{error}. Trying once more"));
+                self.specialist(start, &format!("{number}-again"), variations)
+            }
+            done => done,
+        };
         let mut specialists = Vec::new();
-        for together in numbered.chunks(rayon::current_num_threads()) {
-            let trained = together
-                .par_iter()
-                .with_max_len(1)
-                .map(|&(number, variations)| {
-                    match self.specialist(start, &number.to_string(), variations) {
-                        Err(error @ Error::NotFinite { .. }) => {
-                            self.context.progress.say(&format!("{error}. Trying once more"));
-                            self.specialist(start, &format!("{number}-again"), variations)
-                        }
-                        done => done,
-                    }
-                })
-                .collect::<Vec<Result<_>>>();
-            for specialist in trained {
-                match specialist {
-                    Err(error @ Error::NotFinite { .. }) => {
-                        self.context.progress.say(&format!("{error}. Going on without it"));
-                    }
-                    done => specialists.push(done?),
+        for specialist in side_by_side(&numbered, train) {
+            match specialist {
+                Err(error @ Error::NotFinite { .. }) => {
+                    self.context.progress.say(&format!("{error}. Going on without it"));
                 }
+                done => specialists.push(done?),
             }
         }
         match specialists.is_empty() {
@@ -307,7 +309,7 @@ impl<A: Agent> Algorithm1<'_, A> {
             reward_scale,
             learning: self.context.config.specialist_learning(),
             demonstrations: None,
-            anneal: anneal(config.specialist_std, config.specialist_final_std),
+            anneal: anneal(config.specialist_std, config.specialist_final_std, SPECIALIST_STD_FALL),
             keep_best: true,
         };
         let iterations = phase.learning.ppo.iterations(config.specialist_samples);
@@ -384,8 +386,9 @@ impl<A: Agent> Algorithm1<'_, A> {
         plateau: &Plateau<A::Weights>,
         demonstrations: &A::Demonstrations,
     ) -> Result<A::Weights> {
-        let mut weights = plateau.weights.clone().with_std(self.config().merge_std);
-        if self.config().merge_fresh_optimiser {
+        let config = self.config();
+        let mut weights = plateau.weights.clone().with_std(config.merge_std);
+        if config.merge_fresh_optimiser {
             weights = weights.with_fresh_moments();
         }
         let phase = Phase::<A> {
@@ -397,11 +400,12 @@ impl<A: Agent> Algorithm1<'_, A> {
             reward_scale: plateau.reward_scale.clone(),
             learning: self.context.config.merge_learning(),
             demonstrations: Some(demonstrations),
-            anneal: anneal(self.config().merge_std, self.config().merge_final_std),
-            keep_best: self.config().merge_keep_best,
+            anneal: anneal(config.merge_std, config.merge_final_std, config.merge_std_fall),
+            keep_best: config.merge_keep_best,
         };
-        let iterations = phase.learning.ppo.iterations(self.config().merge_samples);
-        Ok(phase.run(self.context, iterations, &mut unobserved)?.best_weights().clone())
+        let iterations = phase.learning.ppo.iterations(config.merge_samples);
+        let learned = phase.run(self.context, iterations, &mut unobserved)?;
+        Ok(learned.best_weights().clone().with_std(config.final_std))
     }
 
     /// The negative control: the generalist of the plateau, cloned from the demonstrations alone.
@@ -461,6 +465,6 @@ impl<A: Agent> Algorithm1<'_, A> {
 }
 
 /// A standard deviation that is scheduled if both its ends are given.
-fn anneal(from: f32, to: f32) -> Option<Anneal> {
-    (from > 0.0 && to > 0.0).then_some(Anneal { from, to })
+fn anneal(from: f32, to: f32, fall: [f32; 2]) -> Option<Anneal> {
+    (from > 0.0 && to > 0.0).then_some(Anneal { from, to, fall })
 }

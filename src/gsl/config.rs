@@ -39,6 +39,10 @@ pub enum Merge {
     Bc,
 }
 
+/// Shares of a specialist's training at which a scheduled standard deviation begins to fall and
+/// has fallen.
+pub const SPECIALIST_STD_FALL: [f32; 2] = [0.3, 0.8];
+
 /// What H looks at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -119,6 +123,11 @@ pub struct Config {
     /// to this. Learned, it shrinks before all demonstrations are followed, and those that differ
     /// from the policy by several standard deviations no longer pull.
     pub merge_final_std: f32,
+    /// Shares of phase II at which it begins to fall and has fallen.
+    pub merge_std_fall: [f32; 2],
+    /// Standard deviation of the policy that phase II leaves, when exploring is over; 0 keeps the
+    /// last.
+    pub final_std: f32,
     /// Whether phase II is measured now and then and ends with the best weights, as the
     /// specialists do, instead of the last.
     pub merge_keep_best: bool,
@@ -153,6 +162,8 @@ impl Default for Config {
             merge_samples: 1_000_000,
             merge_std: 0.0,
             merge_final_std: 0.0,
+            merge_std_fall: SPECIALIST_STD_FALL,
+            final_std: 0.0,
             merge_keep_best: false,
             merge_fresh_optimiser: true,
         }

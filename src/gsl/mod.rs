@@ -6,4 +6,5 @@ pub mod demos;
 pub mod evaluate;
 pub mod partition;
 pub mod plateau;
+pub mod side_by_side;
 pub mod snapshots;

@@ -45,8 +45,7 @@ pub fn split(evaluation: &Evaluation, config: &Config, seed: u64) -> Split {
     match config.partition {
         Partition::Random => {
             low.sort_unstable();
-            let order = Stream::new(seed, "partition").permutation(0, low.len());
-            deal(&mut subsets, order.iter().map(|&i| low[i as usize]));
+            subsets = evenly(&low, specialists, seed);
         }
         Partition::Return => deal(&mut subsets, low.iter().copied()),
         Partition::Index => {
@@ -61,6 +60,15 @@ pub fn split(evaluation: &Evaluation, config: &Config, seed: u64) -> Split {
     let mut rest = rest.to_vec();
     rest.sort_unstable();
     Split { subsets, rest }
+}
+
+/// Deals variations out to `parts` subsets in a random order, each sorted.
+pub fn evenly(variations: &[u32], parts: usize, seed: u64) -> Vec<Vec<u32>> {
+    let order = Stream::new(seed, "partition").permutation(0, variations.len());
+    let mut subsets = vec![Vec::new(); parts];
+    deal(&mut subsets, order.iter().map(|&i| variations[i as usize]));
+    subsets.iter_mut().for_each(|s| s.sort_unstable());
+    subsets
 }
 
 fn deal(hands: &mut [Vec<u32>], cards: impl Iterator<Item = u32>) {

@@ -70,13 +70,13 @@ impl Parameters for Weights {
         self
     }
 
-    /// Raises the limit of the standard deviation if need be.
+    /// Widens the limits of the standard deviation if need be: a schedule has narrowed them.
     fn with_std(mut self, std: f32) -> Self {
         if std > 0.0 {
-            self.log_std_range.1 = self.log_std_range.1.max(std.ln());
+            let (low, high) = self.log_std_range;
+            self.log_std_range = (low.min(std.ln()), high.max(std.ln()));
             let network = self.policy_shape.parameters();
             self.policy[network..].fill(std.ln());
-            self.keep_log_std_in_range();
         }
         self
     }
@@ -162,5 +162,34 @@ impl Agent for GaussianAgent {
 
     fn fix_std(&mut self, std: f32) {
         (**self).fix_std(std);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::actor_critic::Architecture;
+
+    #[test]
+    fn a_standard_deviation_can_be_set_after_it_was_scheduled() {
+        let architecture = Architecture {
+            observation: 5,
+            action: 2,
+            hidden: vec![8],
+            initial_std: 1.0,
+            std_range: (0.05, 1.0),
+        };
+        let weights = Weights::new(&architecture, 0);
+        for std in [0.05, 0.01, 3.0] {
+            let mut agent = GaussianAgent::new(&Device::Cpu, "maze", weights.clone());
+            agent.fix_std(0.4);
+            let after = Agent::weights(&agent).with_std(std);
+            let mut agent = GaussianAgent::new(&Device::Cpu, "maze", after);
+            assert!(Agent::measures(&agent).iter().all(|s| (s - f64::from(std)).abs() < 1e-6));
+            agent.fix_std(0.4);
+            assert!(Agent::measures(&agent).iter().all(|s| (s - 0.4).abs() < 1e-6));
+        }
+        let kept = weights.clone().with_std(0.0);
+        assert_eq!(kept, weights);
     }
 }

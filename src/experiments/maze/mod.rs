@@ -34,7 +34,7 @@ use result::{MazeResult, SeedResult, Snapshot};
 use std::path::Path;
 
 /// Episodes of every goal in a measurement.
-const EPISODES: usize = 100;
+const EPISODES: usize = 200;
 /// Episodes of every goal in the picture of trajectories.
 const PICTURED: usize = 4;
 
@@ -87,9 +87,13 @@ fn one_seed(context: &Context<'_>, dir: &Path, seed: u64, label: String) -> Resu
         let iterations = phase.learning.ppo.iterations(samples);
         Ok::<_, Error>(phase.run(context, iterations, &mut unobserved)?.weights)
     };
-    let (outcome, _) = algorithm.run(|_, samples| train_on(samples))?;
-    // Demonstrations that were rejected had not been planned.
-    let baseline = train_on(outcome.samples)?;
+    let (outcome, (planned, baseline)) =
+        algorithm.run(|_, samples| Ok((samples, train_on(samples)?)))?;
+    let baseline = match outcome.samples == planned {
+        true => baseline,
+        // Demonstrations that were rejected had not been planned.
+        false => train_on(outcome.samples)?,
+    };
     let cloned = if outcome.good_enough {
         outcome.plateau.weights.clone()
     } else {

@@ -107,6 +107,16 @@ impl Config {
         within("gsl.specialist_final_std", gsl.specialist_final_std, 0.0, gsl.specialist_std)?;
         within("gsl.merge_std", gsl.merge_std, 0.0, 100.0)?;
         within("gsl.merge_final_std", gsl.merge_final_std, 0.0, gsl.merge_std)?;
+        let [begins, fallen] = gsl.merge_std_fall;
+        if !(0.0..=1.0).contains(&begins) || !(0.0..=1.0).contains(&fallen) || begins >= fallen {
+            let value = format!("[{begins}, {fallen}]");
+            return Err(range(
+                "gsl.merge_std_fall",
+                value,
+                "two shares, the first below the second",
+            ));
+        }
+        within("gsl.final_std", gsl.final_std, 0.0, 100.0)?;
         at_least("gsl.window", gsl.window, 1)?;
         within("gsl.epsilon", gsl.epsilon, 0.0, f64::MAX)?;
         above("gsl.kernel", gsl.kernel, 0.0, 1e6)?;
