@@ -1,10 +1,13 @@
 use super::{NewRun, procgen_game, task};
 use crate::{
     error::{Error, Result},
-    experiments::procgen,
+    experiments::procgen::{
+        self,
+        ablations::{self, Ablation},
+    },
     gsl::config::Merge,
     run::{
-        config::{Config, Overlap},
+        config::{Algorithm, Config, Overlap},
         directory::Task,
     },
 };
@@ -31,12 +34,24 @@ enum Experiment {
     },
     /// The ablations of Section 6
     Ablation {
-        /// 3: ways to merge: behaviour cloning in the place of phase II
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(3..=3))]
-        table: u8,
+        #[command(flatten)]
+        place: Place,
         #[command(flatten)]
         game: Game,
     },
+}
+
+/// Where the paper shows an ablation.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Place {
+    /// 6: levels of an agent; 7: when specialists are launched; 8: returns by level; 9: where H
+    /// fires
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(6..=9))]
+    figure: Option<u8>,
+    /// 3: ways to merge: behaviour cloning in the place of phase II
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(3..=3))]
+    table: Option<u8>,
 }
 
 #[derive(Args)]
@@ -55,17 +70,34 @@ struct Game {
 }
 
 impl Game {
-    fn run(self, experiment: &str, cloning: bool) -> Result<()> {
-        let Self { game, algorithm, scale, new } = self;
-        let name = procgen_game(&game)?.facts.name;
-        let preset = match algorithm {
-            AlgorithmChoice::Ppo => "procgen",
-            AlgorithmChoice::Ppg => "procgen-ppg",
-        };
+    /// The name of the game, and the settings with `adjust` below those of `--set`.
+    fn settings(&self, adjust: impl Fn(&mut Config)) -> Result<(&'static str, Config)> {
+        let name = procgen_game(&self.game)?.facts.name;
+        let (preset, _) = procgen::report::preset_of(match self.algorithm {
+            AlgorithmChoice::Ppo => Algorithm::Ppo,
+            AlgorithmChoice::Ppg => Algorithm::Ppg,
+        });
         let mut config = Config::from_preset_in(preset, &format!("procgen:{name}"), &[])?;
-        procgen::scale::scale(&mut config, scale);
-        let config = config.with_trained(&new.settings)?;
+        adjust(&mut config);
+        let config = config.with_trained(&self.new.settings)?;
         config.validate_split()?;
+        Ok((name, config))
+    }
+
+    fn ablation(self, figure: u8) -> Result<()> {
+        let (name, config) =
+            self.settings(|config| ablations::settings(config, figure, self.scale))?;
+        let (first_seed, seeds, scale) = (self.new.seed, self.new.seeds, self.scale);
+        let task = Task::Ablation(Ablation { figure, first_seed, seeds, scale });
+        task::begin(&self.new, &format!("ablation-figure-{figure}-{name}"), &task, &config)
+    }
+
+    fn run(self, experiment: &str, cloning: bool) -> Result<()> {
+        let (name, config) = self.settings(|config| {
+            procgen::paper::exceptions(config);
+            procgen::scale::scale(config, self.scale);
+        })?;
+        let Self { scale, new, .. } = self;
         config.on_test_levels(1, Overlap::Refuse)?;
         if config.gsl.merge != Merge::Dapg {
             return Err(Error::Usage(
@@ -89,9 +121,10 @@ impl Reproduce {
                 task::begin(&new, "reproduce-maze", &task, &config)?;
             }
             Experiment::Procgen { game } => game.run("reproduce", false)?,
-            Experiment::Ablation { table, game } => {
-                game.run(&format!("ablation-table-{table}"), true)?;
-            }
+            Experiment::Ablation { place, game } => match place.figure {
+                Some(figure) => game.ablation(figure)?,
+                None => game.run("ablation-table-3", true)?,
+            },
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -5,7 +5,7 @@ use crate::{
     error::{Error, Result},
     experiments::{
         maze::{self, figure, report, result::MazeResult},
-        procgen,
+        procgen::{self, ablations},
     },
     gsl::{
         algorithm1::{Algorithm1, NewWeights},
@@ -155,6 +155,15 @@ fn learn<A: Agent>(
             procgen::report::write_report(context.run, &result, context.config)?;
             machine.output.json(&result)?;
             machine.output.say(&procgen::report::summary_table(&result));
+            say_report(context, machine);
+            Ok(())
+        }
+        Task::Ablation(ablation) => {
+            let shown = ablation.run::<A>(context, new)?;
+            write_json(context, &shown.result)?;
+            ablations::report::write(context.run, ablation, &shown, context.config)?;
+            machine.output.json(&shown.result)?;
+            machine.output.say(&ablations::report::summary(&shown, &context.config.environment));
             say_report(context, machine);
             Ok(())
         }

@@ -1,8 +1,11 @@
 //! The experiments of the paper, one module each, and what their reports share.
 
+mod average;
 pub mod claim;
 pub mod curves;
+pub mod histograms;
 pub mod html;
+pub mod lines;
 pub mod maze;
 pub mod print;
 pub mod procgen;

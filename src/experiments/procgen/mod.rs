@@ -1,5 +1,6 @@
 //! Section 6 of the paper: GSL against its generalist on the games of Procgen, beside Table 1.
 
+pub mod ablations;
 mod claims;
 mod figure;
 pub mod paper;
@@ -86,9 +87,13 @@ fn one_seed<A: Agent>(
         let iterations = phase.learning.ppo.iterations(samples);
         Ok::<_, Error>(phase.run(context, iterations, &mut unobserved)?.weights)
     };
-    let (outcome, _) = algorithm.run(|_, samples| train_on(samples))?;
-    // Demonstrations that were rejected had not been planned.
-    let baseline = train_on(outcome.samples)?;
+    let (outcome, (planned, baseline)) =
+        algorithm.run(|_, samples| Ok((samples, train_on(samples)?)))?;
+    let baseline = match outcome.samples == planned {
+        true => baseline,
+        // Demonstrations that were rejected had not been planned.
+        false => train_on(outcome.samples)?,
+    };
     store(&dir.join(FINAL), &outcome.weights)?;
 
     let cloned = match cloning && !outcome.good_enough {

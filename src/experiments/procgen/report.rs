@@ -2,7 +2,7 @@
 
 use super::{
     claims::claims,
-    figure::{Levels, curves},
+    figure::{LEVELS_CAPTION, curves, levels},
     paper,
     protocol::Scores,
     result::{ProcgenResult, SeedResult},
@@ -31,17 +31,15 @@ pub const FILE_NAME: &str = "report.html";
 /// Writes `report.html` into `dir`: one file that needs no network, with the figures inside.
 pub fn write_report(dir: &Path, result: &ProcgenResult, config: &Config) -> Result<()> {
     let drawing = |e: plot::Error| Error::Figure(e.to_string());
-    let (curves, levels) = (curves(result), Levels::new(result));
+    let (curves, levels) = (curves(result), levels(result));
     let figures = [
         (plot::svg(&curves).map_err(drawing)?, "Training curves", curves.caption()),
-        (plot::svg(&levels).map_err(drawing)?, "Returns by level", levels.caption()),
+        (plot::svg(&levels).map_err(drawing)?, "Returns by level", LEVELS_CAPTION.into()),
     ];
     let game = result.environment.trim_start_matches("procgen:");
-    let (name, algorithm) = match config.algorithm {
-        Algorithm::Ppo => ("procgen", "ppo"),
-        Algorithm::Ppg => ("procgen-ppg", "ppg"),
-    };
+    let (name, algorithm) = preset_of(config.algorithm);
     let mut preset = Config::from_preset_in(name, &result.environment, &[])?;
+    paper::exceptions(&mut preset);
     scale(&mut preset, result.scale);
     let mut flags = format!(" --game {game} --algorithm {algorithm} --scale {}", result.scale);
     if let Some(first) = result.seeds.first() {
@@ -83,6 +81,14 @@ pub fn write_report(dir: &Path, result: &ProcgenResult, config: &Config) -> Resu
         ],
     );
     Ok(write_atomic(&dir.join(FILE_NAME), page.as_bytes())?)
+}
+
+/// Names of an algorithm's preset and of the algorithm on the command line.
+pub fn preset_of(algorithm: Algorithm) -> (&'static str, &'static str) {
+    match algorithm {
+        Algorithm::Ppo => ("procgen", "ppo"),
+        Algorithm::Ppg => ("procgen-ppg", "ppg"),
+    }
 }
 
 /// The rows of Table 1 for this game: the paper's, ours, and ours normalised.

@@ -15,14 +15,21 @@ pub fn scale(config: &mut Config, scale: f64) {
     }
     let root = scale.sqrt();
     let samples = |of: &mut u64, by: f64| *of = (*of as f64 * by).ceil() as u64;
+    let number = |option: &str| config.env.get(option).and_then(toml::Value::as_integer);
+    let (first, full) = match config.env.get("levels").and_then(toml::Value::as_str) {
+        Some("range") => (number("start_level"), number("num_levels")),
+        _ => (Some(TRAINING_LEVELS.0.into()), Some(TRAINING.into())),
+    };
+    let (first, full) = (first.unwrap_or(0), full.unwrap_or(1));
+    let some = levels(full as u32, scale);
     let options = &mut config.env;
     options.insert("levels".into(), "range".into());
-    options.insert("start_level".into(), i64::from(TRAINING_LEVELS.0).into());
-    options.insert("num_levels".into(), i64::from(levels(TRAINING, scale)).into());
+    options.insert("start_level".into(), first.into());
+    options.insert("num_levels".into(), i64::from(some).into());
     let gsl = &mut config.gsl;
     let each = gsl.low_variations / gsl.specialists;
     gsl.specialists = (gsl.specialists as f64 * root).ceil() as usize;
-    gsl.low_variations = each * gsl.specialists;
+    gsl.low_variations = (each * gsl.specialists).min(some as usize);
     samples(&mut config.total_samples, scale);
     samples(&mut gsl.low_finetune_samples, scale);
     samples(&mut gsl.specialist_samples, root);
@@ -40,7 +47,24 @@ pub fn levels(full: u32, scale: f64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::paper, *};
+
+    #[test]
+    fn plunder_has_a_specialist_for_every_level_at_any_scale() {
+        let mut full = Config::from_preset_in("procgen", "procgen:plunder", &[]).unwrap();
+        paper::exceptions(&mut full);
+        assert_eq!((full.gsl.specialists, full.gsl.merge_samples), (1024, 3_276_800));
+        assert_eq!(full.dapg.entropy_coefficient, 0.1);
+        for by in [1.0, 0.01, 1e-4] {
+            let mut config = full.clone();
+            scale(&mut config, by);
+            let levels = config.family().unwrap().spec().variations as usize;
+            assert_eq!((config.gsl.specialists, config.gsl.low_variations), (levels, levels));
+        }
+        let mut other = Config::from_preset("procgen", &[]).unwrap();
+        paper::exceptions(&mut other);
+        assert_eq!(other, Config::from_preset("procgen", &[]).unwrap());
+    }
 
     #[test]
     fn budgets_keep_their_proportions() {
