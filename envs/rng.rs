@@ -33,6 +33,12 @@ impl Stream {
         Self { key: [seed as u32, (seed >> 32) as u32], purpose: fnv1a(purpose) }
     }
 
+    /// The key, low word first, and the last word of every counter: what another executor needs to
+    /// draw the same bits.
+    pub fn words(&self) -> [u32; 3] {
+        [self.key[0], self.key[1], self.purpose]
+    }
+
     /// 128 random bits at a position.
     pub fn bits(&self, lane: u32, index: u64) -> [u32; 4] {
         let counter = [index as u32, (index >> 32) as u32, lane, self.purpose];

@@ -56,6 +56,8 @@ pub enum DeviceError {
          GPU, or use --device cpu, which is faster ({SOFTWARE_GPU}=1 takes it all the same)"
     )]
     Software { adapter: Adapter },
+    #[error("{adapter}: {reason}")]
+    Unfit { adapter: String, reason: String },
     #[error(
         "{adapter} was lost ({reason}): its driver was reset, it was taken away, or it ran out of \
          memory"
@@ -105,6 +107,10 @@ pub fn open_with(choice: DeviceChoice, software: SoftwareAdapter) -> Result<Devi
 }
 
 impl Device {
+    pub fn is_gpu(&self) -> bool {
+        matches!(self, Self::Gpu { .. })
+    }
+
     /// Networks on this device that go on from `weights`.
     pub fn actor_critic(&self, weights: Weights) -> Box<dyn ActorCritic> {
         match self {
@@ -119,10 +125,16 @@ impl Device {
     /// an error. All that the work had in memory goes with it; what it wrote to files stays.
     ///
     /// # Errors
-    /// The GPU was lost. Panics that have another reason go on.
+    /// The GPU was lost, or cannot hold what is asked of it. Panics that have another reason go on.
     pub fn work<T>(&self, work: impl FnOnce() -> T) -> Result<T, DeviceError> {
         let Self::Gpu { device, adapter } = self else { return Ok(work()) };
         catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+            let adapter = adapter.to_string();
+            #[cfg(feature = "gpu")]
+            let panic = match panic.downcast::<crate::gpu::GpuError>() {
+                Ok(unfit) => return DeviceError::Unfit { adapter, reason: unfit.to_string() },
+                Err(panic) => panic,
+            };
             let reason = match panic.downcast::<Unreadable>() {
                 Ok(unreadable) => unreadable.0,
                 // What is not read may have panicked inside of Burn: the GPU is asked whether it
@@ -132,7 +144,7 @@ impl Device {
                     _ => "it does not answer".into(),
                 },
             };
-            DeviceError::Lost { adapter: adapter.to_string(), reason: in_a_line(&reason) }
+            DeviceError::Lost { adapter, reason: in_a_line(&reason) }
         })
     }
 

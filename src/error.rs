@@ -1,9 +1,10 @@
 //! Everything that can end a command early, and the exit code that says so.
 
 #[cfg(feature = "gpu")]
-use crate::render::gpu::RenderError;
+use crate::gpu::GpuError;
 use crate::{
     device::DeviceError,
+    learn::pixels::memory::Needs,
     play::{
         actor::OtherPolicy, media::MediaError, scene::SceneError, session::SessionError,
         terminal::TerminalError,
@@ -33,7 +34,7 @@ pub enum Error {
     Pictures(#[from] PictureError),
     #[cfg(feature = "gpu")]
     #[error("{adapter}: {error}")]
-    Render { adapter: String, error: Box<RenderError> },
+    Render { adapter: String, error: Box<GpuError> },
     #[error(transparent)]
     Scene(#[from] SceneError),
     #[error(transparent)]
@@ -74,10 +75,12 @@ pub enum Error {
     #[error("{run}: no specialist could be trained: lower ppo.learning_rate", run = .run.display())]
     NoSpecialist { run: PathBuf },
     #[error(
-        "{error}. What {run} had at its last checkpoint is kept: go on with `gslab resume {run}`",
+        "{error}. {needs}What {run} had at its last checkpoint is kept: go on with \
+         `gslab resume {run}`",
+        needs = .needs.as_ref().map(|needs| format!("{needs}. ")).unwrap_or_default(),
         run = .run.display()
     )]
-    LostDevice { run: PathBuf, error: DeviceError },
+    LostDevice { run: PathBuf, error: DeviceError, needs: Option<Box<Needs>> },
     #[error("figure: {0}")]
     Figure(String),
     #[error("stopped as asked; go on with `gslab resume {}`", .0.display())]

@@ -4,6 +4,8 @@ pub mod cli;
 pub mod device;
 pub mod error;
 pub mod experiments;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod gsl;
 pub mod learn;
 pub mod play;
@@ -12,7 +14,7 @@ pub mod pool;
 pub mod render;
 pub mod run;
 
-// The parts of tests/common that unit tests use too name this crate as other tests do.
+// The parts of tests/all/common that unit tests use too name this crate as other tests do.
 #[cfg(test)]
 extern crate self as gslab;
 

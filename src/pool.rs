@@ -4,20 +4,23 @@
 //! not depend on the number of threads, nor on the number of shards.
 
 use gslab_envs::{
-    End, Spec,
+    ActionSpace, End, Spec,
     batch::{ActionError, Actions, Batch, Episode, SnapshotError, StepOut},
     draw::DrawList,
     levels::LevelSet,
     registry::Family,
 };
 use rayon::prelude::*;
+use std::ops::Range;
 
-/// Environments per shard: enough work to be worth handing to a thread.
+/// Environments per shard, at most: enough work to be worth handing to a thread.
 const SHARD: usize = 64;
 
 /// `n` environments stepped together, each starting its next episode when one ends.
 pub struct Pool {
     spec: Spec,
+    /// Environments per shard.
+    shard: usize,
     shards: Vec<Shard>,
     observations: Vec<f32>,
     rewards: Vec<f32>,
@@ -35,10 +38,14 @@ impl Pool {
     /// `environments` must be at least 1.
     pub fn new(family: &dyn Family, levels: &LevelSet, environments: usize) -> Self {
         let spec = family.spec().clone();
+        // Worlds in which agents choose are looked at: they cost more, and there should be two
+        // halves.
+        let is_seen = matches!(spec.action, ActionSpace::Discrete { .. });
+        let shard = if is_seen { SHARD.min(environments.div_ceil(2)) } else { SHARD };
         let shards: Vec<Shard> = (0..environments)
-            .step_by(SHARD)
+            .step_by(shard)
             .map(|first| {
-                let n = SHARD.min(environments - first);
+                let n = shard.min(environments - first);
                 let batch =
                     family.batch(levels.clone(), first as u32, n as u32, environments as u32);
                 Shard { first, batch, ended: Vec::new() }
@@ -50,6 +57,7 @@ impl Pool {
             ends: vec![End::Running; environments],
             final_observations: vec![0.0; environments * spec.observation],
             spec,
+            shard,
             shards,
         };
         pool.sense();
@@ -87,22 +95,57 @@ impl Pool {
         actions: Actions<'_>,
         ended: &mut Vec<Episode>,
     ) -> Result<(), ActionError> {
-        actions.validate(self.spec.action, self.len())?;
+        self.step_shards(0..self.shards.len(), actions, ended)
+    }
+
+    /// Two parts that can be stepped one after the other, as ranges of environments. Where there
+    /// is one shard only the second is empty.
+    pub fn halves(&self) -> [Range<usize>; 2] {
+        let middle = (self.shards.len().div_ceil(2) * self.shard).min(self.len());
+        [0..middle, middle..self.len()]
+    }
+
+    /// [`Pool::step`] for the environments of the first half, 0, or the second, 1. Who steps both
+    /// has stepped all.
+    ///
+    /// # Errors
+    /// As [`Pool::step`].
+    pub fn step_half(
+        &mut self,
+        half: usize,
+        actions: Actions<'_>,
+        ended: &mut Vec<Episode>,
+    ) -> Result<(), ActionError> {
+        let middle = self.shards.len().div_ceil(2);
+        let shards = [0..middle, middle..self.shards.len()];
+        self.step_shards(shards[half].clone(), actions, ended)
+    }
+
+    /// `actions` are of these shards alone.
+    fn step_shards(
+        &mut self,
+        shards: Range<usize>,
+        actions: Actions<'_>,
+        ended: &mut Vec<Episode>,
+    ) -> Result<(), ActionError> {
+        let (first, shard) = (shards.start * self.shard, self.shard);
+        let n = (shards.end * shard).min(self.len()) - first;
+        actions.validate(self.spec.action, n)?;
         let width = self.spec.observation;
         let action_space = self.spec.action;
-        let work = self
-            .shards
+        let wide = first * width..(first + n) * width;
+        let work = self.shards[shards.clone()]
             .par_iter_mut()
-            .zip(self.observations.par_chunks_mut(SHARD * width))
-            .zip(self.final_observations.par_chunks_mut(SHARD * width))
-            .zip(self.rewards.par_chunks_mut(SHARD))
-            .zip(self.ends.par_chunks_mut(SHARD));
+            .zip(self.observations[wide.clone()].par_chunks_mut(shard * width))
+            .zip(self.final_observations[wide].par_chunks_mut(shard * width))
+            .zip(self.rewards[first..first + n].par_chunks_mut(shard))
+            .zip(self.ends[first..first + n].par_chunks_mut(shard));
         work.for_each(|((((shard, observations), final_observations), rewards), ends)| {
-            let actions = actions.range(action_space, shard.first, rewards.len());
+            let actions = actions.range(action_space, shard.first - first, rewards.len());
             let out = StepOut { observations, rewards, ends, final_observations };
             shard.batch.step(actions, out, &mut shard.ended);
         });
-        for shard in &mut self.shards {
+        for shard in &mut self.shards[shards] {
             ended.append(&mut shard.ended);
         }
         Ok(())
@@ -131,7 +174,7 @@ impl Pool {
 
     /// Lists what environment `i` looks like on `size * size` pixels; `list` must be empty.
     pub fn draw(&self, i: usize, size: u32, list: &mut DrawList) {
-        self.shards[i / SHARD].batch.draw(i % SHARD, size, list);
+        self.shards[i / self.shard].batch.draw(i % self.shard, size, list);
     }
 
     /// Every world and counter, one entry a shard.
@@ -142,7 +185,7 @@ impl Pool {
     /// Continues exactly where [`Pool::snapshot`] was taken.
     pub fn restore(&mut self, snapshot: &[Vec<u8>]) -> Result<(), SnapshotError> {
         if snapshot.len() != self.shards.len() {
-            let of = |shards: usize| (0, (shards * SHARD) as u32, shards * SHARD);
+            let of = |shards: usize| (0, (shards * self.shard) as u32, shards * self.shard);
             return Err(SnapshotError::Size {
                 found: of(snapshot.len()),
                 expected: of(self.shards.len()),

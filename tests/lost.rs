@@ -1,15 +1,17 @@
 //! A GPU that goes away while it is at work.
 #![cfg(feature = "gpu")]
 
+#[path = "all/common/mod.rs"]
 mod common;
 
 use common::Place;
 use gslab::{
     device::{Adapter, Device, DeviceError},
     error::Error,
+    gpu::GpuError,
     learn::{actor_critic::Weights, vectors::GaussianAgent},
     render::{
-        gpu::{self, DrawLists, RenderError, Renderer},
+        gpu::{DrawLists, Renderer},
         pictures::Pictures,
     },
     run::{
@@ -91,7 +93,7 @@ fn a_gpu_that_is_lost_ends_the_work_with_an_error_and_keeps_the_checkpoint() {
     let error = lost.unwrap_err();
     assert!(matches!(error, DeviceError::Lost { .. }), "{error:?}");
     assert!(error.to_string().starts_with("the test's (any, 1.0) was lost ("), "{error}");
-    let error = Error::LostDevice { run: "runs/a".into(), error };
+    let error = Error::LostDevice { run: "runs/a".into(), error, needs: None };
     assert!(error.to_string().ends_with("go on with `gslab resume runs/a`"), "{error}");
     assert_eq!(error.exit_code(), 2);
     let kept: Checkpoint = load(&phase.dir.join(CHECKPOINT)).unwrap();
@@ -100,12 +102,12 @@ fn a_gpu_that_is_lost_ends_the_work_with_an_error_and_keeps_the_checkpoint() {
     assert_eq!(done.unwrap().iterations, ITERATIONS);
 
     // Drawing: whatever is asked next says so.
-    let lost = |error: RenderError| {
-        assert!(matches!(error, RenderError::Lost { .. }), "{error}");
+    let lost = |error: GpuError| {
+        assert!(matches!(error, GpuError::Lost { .. }), "{error}");
         assert!(error.to_string().starts_with("the GPU was lost ("), "{error}");
         assert!(!error.to_string().contains(['\n', '\r']), "{error:?}");
     };
-    lost(gpu::read(drawn).unwrap_err());
+    lost(renderer.read(drawn).unwrap_err());
     lost(renderer.wait().unwrap_err());
-    lost(renderer.draw(&black).and_then(gpu::read).unwrap_err());
+    lost(renderer.draw(&black).and_then(|frames| renderer.read(frames)).unwrap_err());
 }

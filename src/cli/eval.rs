@@ -1,4 +1,6 @@
 use super::Machine;
+#[cfg(feature = "gpu")]
+use crate::learn::{pixels::gpu::ResidentPixels, ppg::gpu::ResidentPhasic};
 use crate::{
     device::Device,
     error::{Error, Result},
@@ -80,9 +82,15 @@ impl Eval {
             sets.push(("test", config.on_test_levels(self.test_levels, overlap)?.family()?));
         }
         let action = sets[0].1.spec().action;
-        let (device, _) = self.machine.start(action)?;
+        let (device, _) = self.machine.start()?;
         let measure = match (action, config.algorithm) {
             (ActionSpace::Continuous { .. }, _) => Self::measure::<GaussianAgent>,
+            #[cfg(feature = "gpu")]
+            (_, Algorithm::Ppo) if device.is_gpu() => Self::measure::<ResidentPixels>,
+            #[cfg(feature = "gpu")]
+            (_, Algorithm::Ppg) if device.is_gpu() => {
+                Self::measure::<ResidentPixels<ResidentPhasic>>
+            }
             (_, Algorithm::Ppo) => Self::measure::<Pixels>,
             (_, Algorithm::Ppg) => Self::measure::<Pixels<Phasic>>,
         };

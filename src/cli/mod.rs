@@ -29,12 +29,9 @@ use crate::{
     },
 };
 use clap::{Args, Parser, Subcommand};
-use gslab_envs::{
-    ActionSpace,
-    procgen::{
-        Mode,
-        games::{self, Entry as Game},
-    },
+use gslab_envs::procgen::{
+    Mode,
+    games::{self, Entry as Game},
 };
 use serde::Serialize;
 use std::{
@@ -135,24 +132,12 @@ struct Output {
 }
 
 impl Machine {
-    /// Starts the worker threads and opens the device for networks of worlds with such actions.
-    fn start(&self, actions: ActionSpace) -> Result<(Device, Progress)> {
+    /// Starts the worker threads and opens the device.
+    fn start(&self) -> Result<(Device, Progress)> {
         self.output.check()?;
-        // The network that sees pixels has no twin on the GPU yet.
-        let choice = match (actions, self.device) {
-            (ActionSpace::Continuous { .. }, choice) => choice,
-            (ActionSpace::Discrete { .. }, DeviceChoice::Gpu) => {
-                return Err(Error::Usage(
-                    "--device gpu: what learns from pixels runs on the CPU so far; \
-                     use --device cpu or auto"
-                        .into(),
-                ));
-            }
-            (ActionSpace::Discrete { .. }, _) => DeviceChoice::Cpu,
-        };
         start_threads(self.threads)?;
         interrupt::install();
-        Ok((device::open(choice)?, Progress::new(self.output.quiet)))
+        Ok((device::open(self.device)?, Progress::new(self.output.quiet)))
     }
 }
 

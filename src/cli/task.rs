@@ -1,6 +1,8 @@
 //! What runs do, whether they begin or go on.
 
 use super::{Machine, NewRun};
+#[cfg(feature = "gpu")]
+use crate::learn::{pixels::gpu::ResidentPixels, ppg::gpu::ResidentPhasic};
 use crate::{
     error::{Error, Result},
     experiments::{
@@ -15,7 +17,7 @@ use crate::{
         actor_critic,
         agent::Agent,
         impala,
-        pixels::Pixels,
+        pixels::{Pixels, memory::Needs},
         ppg::{self, Phasic},
         vectors::GaussianAgent,
     },
@@ -54,7 +56,7 @@ pub fn settings(source: &str, settings: &[String]) -> Result<Config> {
 /// Begins a run.
 pub fn begin(new: &NewRun, name: &str, task: &Task, config: &Config) -> Result<()> {
     let family = config.family()?;
-    let (device, progress) = new.machine.start(family.spec().action)?;
+    let (device, progress) = new.machine.start()?;
     let directory = RunDirectory::create(&out(new, name), task, config)?;
     let context =
         Context { run: directory.path(), config, family: &*family, device: &device, progress };
@@ -65,7 +67,7 @@ pub fn begin(new: &NewRun, name: &str, task: &Task, config: &Config) -> Result<(
 pub fn resume(path: &Path, machine: &Machine) -> Result<()> {
     let (directory, task, config) = RunDirectory::open(path)?;
     let family = config.family()?;
-    let (device, progress) = machine.start(family.spec().action)?;
+    let (device, progress) = machine.start()?;
     let context = Context {
         run: directory.path(),
         config: &config,
@@ -100,17 +102,31 @@ fn perform(context: &Context<'_>, task: &Task, machine: &Machine) -> Result<()> 
         match config.algorithm {
             Algorithm::Ppo => {
                 let new = |seed| impala::cpu::Weights::new(architecture.clone(), initial, seed);
+                #[cfg(feature = "gpu")]
+                if context.device.is_gpu() {
+                    return learn::<ResidentPixels>(context, task, machine, &new);
+                }
                 learn::<Pixels>(context, task, machine, &new)
             }
             Algorithm::Ppg => {
                 let form = config.ppg.form;
                 let new = |seed| ppg::Weights::new(form, &architecture, initial, seed);
+                #[cfg(feature = "gpu")]
+                if context.device.is_gpu() {
+                    return learn::<ResidentPixels<ResidentPhasic>>(context, task, machine, &new);
+                }
                 learn::<Pixels<Phasic>>(context, task, machine, &new)
             }
         }
     });
     context.progress.say(&context.progress.throughput());
-    worked.map_err(|error| Error::LostDevice { run: context.run.into(), error })?
+    worked.map_err(|error| {
+        let config = context.config;
+        let architecture = config.pixel_architecture(context.family.spec().action).ok();
+        let needs =
+            architecture.map(|a| Box::new(Needs::new(&config.learning(), config.algorithm, &a)));
+        Error::LostDevice { run: context.run.into(), error, needs }
+    })?
 }
 
 fn say_report(context: &Context<'_>, machine: &Machine) {
@@ -184,7 +200,7 @@ fn learn<A: Agent>(
             each_seed::<A>(context, machine, first_seed, seeds, |dir, seed| {
                 let label = if seeds > 1 { format!("seed {seed}: ") } else { String::new() };
                 let algorithm = Algorithm1::<A> { context, dir, seed, label, new };
-                Ok(algorithm.run(|_, _| Ok(()))?.0.weights)
+                Ok(algorithm.run(|_| Ok(()))?.0.weights)
             })
         }
     }

@@ -1,6 +1,7 @@
 //! The experiments of the paper, one module each, and what their reports share.
 
 mod average;
+mod baseline;
 pub mod claim;
 pub mod curves;
 pub mod histograms;

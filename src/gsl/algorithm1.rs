@@ -81,10 +81,10 @@ pub struct Algorithm1<'a, A: Agent> {
 
 impl<A: Agent> Algorithm1<'_, A> {
     /// Lines 1 to 15. `beside` runs on other threads next to the specialists and phase II; it
-    /// is told the plateau and the samples that the method will have consumed.
+    /// is told the samples that the method will have consumed.
     pub fn run<B: Send>(
         &self,
-        beside: impl FnOnce(&Plateau<A::Weights>, u64) -> Result<B> + Send,
+        beside: impl FnOnce(u64) -> Result<B> + Send,
     ) -> Result<(Outcome<A>, B)> {
         // 1, 2: train the generalist until H = 1.
         let plateau = self.generalist()?;
@@ -94,7 +94,7 @@ impl<A: Agent> Algorithm1<'_, A> {
         let good_enough = self.is_good_enough(&at_plateau) || split.subsets.is_empty();
         if good_enough {
             let samples = self.context.config.ppo.samples as u64 * plateau.iterations;
-            let beside = beside(&plateau, samples)?;
+            let beside = beside(samples)?;
             let weights = plateau.weights.clone();
             let outcome = Outcome {
                 plateau,
@@ -108,7 +108,7 @@ impl<A: Agent> Algorithm1<'_, A> {
         }
         let planned = self.planned_samples(&plateau, &split);
         let (beside, rest) = rayon::join(
-            || beside(&plateau, planned),
+            || beside(planned),
             || {
                 // 8 (optional), 9 to 11: specialists.
                 let start = self.finetune_low(&plateau, &split)?;

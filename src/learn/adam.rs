@@ -1,5 +1,7 @@
 //! Adam (Kingma and Ba 2015) with clipping of the gradient's global L2 norm.
 
+pub mod burn;
+
 use pulp::Arch;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};

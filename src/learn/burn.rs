@@ -11,7 +11,7 @@
 
 use super::{
     actor_critic::{ActorCritic, Weights},
-    adam::{BETA1, BETA2, EPSILON, Moments, Settings},
+    adam::{Moments, Settings, burn::Descent},
     loss::{Head, Tally, Term},
     mlp::Shape,
 };
@@ -78,9 +78,9 @@ impl BurnActorCritic {
     fn keep_log_std_in_range(&mut self) {
         let (low, high) = self.log_std_range;
         let range = self.policy.log_std();
-        let parameters = self.policy.parameters.clone();
+        let parameters = self.policy.descent.parameters.clone();
         let log_std = parameters.clone().slice([range.clone()]).clamp(low, high);
-        self.policy.parameters = parameters.slice_assign([range], log_std);
+        self.policy.descent.parameters = parameters.slice_assign([range], log_std);
     }
 }
 
@@ -94,7 +94,7 @@ impl ActorCritic for BurnActorCritic {
     }
 
     fn log_std(&self) -> Vec<f32> {
-        read(self.policy.parameters.clone().slice([self.policy.log_std()]))
+        read(self.policy.descent.parameters.clone().slice([self.policy.log_std()]))
     }
 
     fn fix_std(&mut self, std: f32) {
@@ -138,7 +138,7 @@ impl ActorCritic for BurnActorCritic {
         for (head, pieces) in heads.into_iter().zip(trained) {
             if let Some(pieces) = pieces {
                 let gradient = pieces.gradient(&mut gradients);
-                self.network_mut(head).descend(gradient, settings);
+                self.network_mut(head).descent.descend(gradient, settings);
             }
         }
         self.keep_log_std_in_range();
@@ -155,8 +155,8 @@ impl ActorCritic for BurnActorCritic {
     }
 
     fn weights(&self) -> Weights {
-        let (policy, policy_moments) = self.policy.read();
-        let (value, value_moments) = self.value.read();
+        let (policy, policy_moments) = self.policy.descent.read();
+        let (value, value_moments) = self.value.descent.read();
         Weights {
             policy_shape: self.policy.shape.clone(),
             value_shape: self.value.shape.clone(),
@@ -169,45 +169,26 @@ impl ActorCritic for BurnActorCritic {
     }
 }
 
-/// One network; all tensors `[parameters]`, the policy's with log σ at the end.
+/// One network; the policy's parameters have log σ at the end.
 struct Network {
     shape: Shape,
-    parameters: Tensor<1>,
-    first: Tensor<1>,
-    second: Tensor<1>,
-    step: u32,
+    descent: Descent,
 }
 
 impl Network {
     fn new(shape: Shape, parameters: Vec<f32>, moments: Moments, device: &Device) -> Self {
-        let tensor = |values: Vec<f32>| {
-            let n = values.len();
-            Tensor::from_data(TensorData::new(values, [n]), device)
-        };
-        Self {
-            shape,
-            parameters: tensor(parameters),
-            first: tensor(moments.first),
-            second: tensor(moments.second),
-            step: moments.step,
-        }
-    }
-
-    fn read(&self) -> (Vec<f32>, Moments) {
-        let [parameters, first, second] =
-            [&self.parameters, &self.first, &self.second].map(|tensor| read(tensor.clone()));
-        (parameters, Moments { step: self.step, first, second })
+        Self { shape, descent: Descent::new(parameters, moments, device) }
     }
 
     /// Where log σ lies; nowhere in the value's.
     fn log_std(&self) -> Range<usize> {
-        self.shape.parameters()..self.parameters.dims()[0]
+        self.shape.parameters()..self.descent.parameters.dims()[0]
     }
 
     fn pieces(&self) -> Pieces {
         let cut = |range: Range<usize>, rows| {
             let columns = range.len() / rows;
-            self.parameters.clone().slice([range]).reshape([rows, columns])
+            self.descent.parameters.clone().slice([range]).reshape([rows, columns])
         };
         let layers = self.shape.layers().into_iter();
         let log_std = self.log_std();
@@ -215,22 +196,6 @@ impl Network {
             layers: layers.map(|l| (cut(l.weights, l.inputs), cut(l.biases, 1))).collect(),
             log_std: (!log_std.is_empty()).then(|| cut(log_std, 1)),
         }
-    }
-
-    /// One step of [`Moments::descend`].
-    fn descend(&mut self, mut gradient: Tensor<1>, settings: &Settings) {
-        self.step += 1;
-        // The norm stays on the device, and with it the clipping.
-        let scales = settings.scales(self.step, 0.0);
-        if settings.max_grad_norm.is_finite() {
-            let norm = gradient.clone().square().sum().sqrt();
-            gradient = gradient / norm.div_scalar(settings.max_grad_norm).clamp_min(1.0);
-        }
-        let square = gradient.clone().square();
-        self.first = self.first.clone() * BETA1 + gradient * (1.0 - BETA1);
-        self.second = self.second.clone() * BETA2 + square * (1.0 - BETA2);
-        let deviation = (self.second.clone() * scales.second).sqrt() + EPSILON;
-        self.parameters = self.parameters.clone() - self.first.clone() * scales.step / deviation;
     }
 }
 
@@ -280,7 +245,7 @@ fn matrix(values: &[f32], columns: usize, device: &Device) -> Tensor<2> {
 }
 
 /// The numbers of a tensor, waiting for the device to have worked them out.
-fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     let data = tensor.try_into_data().map_err(|error| error.to_string());
     let values = data.and_then(|data| data.try_to_vec().map_err(|error| error.to_string()));
     // Without a word, unlike a panic: whoever catches it has one.

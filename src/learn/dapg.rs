@@ -88,7 +88,7 @@ impl Config {
     }
 
     /// Â, of an iteration.
-    pub fn max_advantage(&self, of: MaxAdvantage) -> f32 {
+    pub fn max_advantage<T>(&self, of: MaxAdvantage<T>) -> T {
         match self.advantage {
             AdvantageScale::Standardised => of.standardised,
             AdvantageScale::Raw => of.raw,
@@ -97,7 +97,7 @@ impl Config {
 
     /// Which of `of` demonstrations, at least one, optimiser step `step` takes: endless passes,
     /// each in a new order.
-    fn rows(&self, shuffle: Stream, step: u64, of: usize) -> Vec<u32> {
+    pub fn rows(&self, shuffle: Stream, step: u64, of: usize) -> Vec<u32> {
         let size = self.minibatch.min(of);
         let per_pass = (of / size) as u64;
         let start = (step % per_pass) as usize * size;

@@ -7,6 +7,8 @@
 //! the outputs as [`super::mlp`] lays them out, features channels last.
 
 pub mod cpu;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod initial;
 pub mod pass;
 pub mod torch;

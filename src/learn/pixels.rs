@@ -1,5 +1,11 @@
 //! The agents that see frames and make choices, whatever their networks and how they learn.
 
+#[cfg(feature = "gpu")]
+pub mod frames;
+#[cfg(feature = "gpu")]
+pub mod gpu;
+pub mod memory;
+
 use super::{
     adam::{self, Moments},
     agent::{Acting, Agent, Chosen, Learning, Parameters, Policy, Shown},
@@ -14,7 +20,7 @@ use super::{
         self, Batch,
         categorical::{Choices, Networks},
     },
-    rollout::{Rollout, Stages, timed},
+    rollout::{Estimates, Rollout, Stages, timed},
 };
 use crate::{
     device::Device,
@@ -87,7 +93,7 @@ impl PixelNetwork for CpuImpala {
         guide: Option<&Guide<'_>>,
     ) -> ppo::Report {
         let config = &learning.ppo;
-        let batch = Batch::new(&rollout, config);
+        let batch = Batch::new(&rollout, &rollout.experience.estimates, config);
         let networks = Networks { policy: self, value: None };
         ppo::categorical::update(networks, &rollout, &batch, config, shuffle, iteration, guide)
     }
@@ -269,23 +275,25 @@ impl<N: PixelNetwork> Agent for Pixels<N> {
         let all: Vec<usize> = (0..n).collect();
         let mut rollout = Rollout {
             n,
-            experience: Choices { pixels: vec![0; rows * FRAME], actions: vec![0; rows] },
-            log_densities: vec![0.0; rows],
+            experience: Choices {
+                pixels: vec![0; rows * FRAME],
+                actions: vec![0; rows],
+                estimates: Estimates { log_densities: vec![0.0; rows], ..Estimates::default() },
+            },
             rewards: Vec::with_capacity(rows),
             ends: Vec::with_capacity(rows),
-            values: Vec::with_capacity(rows),
-            next_values: Vec::new(),
             episodes: Vec::new(),
             stages: Stages::default(),
         };
-        let Choices { pixels, actions } = &mut rollout.experience;
+        let Choices { pixels, actions, estimates } = &mut rollout.experience;
+        let Estimates { log_densities, values, next_values } = estimates;
         let now = pixels.chunks_exact_mut(n * FRAME).zip(actions.chunks_exact_mut(n));
-        let now = now.zip(rollout.log_densities.chunks_exact_mut(n));
+        let now = now.zip(log_densities.chunks_exact_mut(n));
         for (t, ((pixels, actions), log_probabilities)) in now.enumerate() {
             let Stages { draw, infer, simulate, .. } = &mut rollout.stages;
             timed(draw, || self.eyes.look(pool, &all, pixels));
             timed(infer, || self.evaluate(pixels));
-            rollout.values.extend(self.values());
+            values.extend(self.values());
             self.sample(noise, first_step + t as u64, (actions, log_probabilities));
             timed(simulate, || pool.step(Actions::Discrete(actions), &mut rollout.episodes))
                 .expect("the policy has the shape of the actions");
@@ -296,8 +304,8 @@ impl<N: PixelNetwork> Agent for Pixels<N> {
         let mut pixels = vec![0; n * FRAME];
         self.eyes.look(pool, &all, &mut pixels);
         self.evaluate(&pixels);
-        rollout.next_values.extend_from_slice(&rollout.values[n..]);
-        rollout.next_values.extend(self.values());
+        next_values.extend_from_slice(&values[n..]);
+        next_values.extend(self.values());
         rollout
     }
 
@@ -326,7 +334,7 @@ impl<N: PixelNetwork> Agent for Pixels<N> {
     }
 
     fn demonstrations(rollout: &Rollout<Choices>, rows: &[usize]) -> Demonstrations {
-        let Choices { pixels, actions } = &rollout.experience;
+        let Choices { pixels, actions, .. } = &rollout.experience;
         let frame = |&row: &usize| &pixels[row * FRAME..(row + 1) * FRAME];
         Demonstrations {
             pixels: rows.iter().flat_map(frame).copied().collect(),

@@ -4,6 +4,8 @@
 //! In an auxiliary phase, over all frames since the last one:
 //! L = ½ (V_aux - R)² + ½ (V - R)² + β KL(π_old ‖ π), π_old the policy as the phase began.
 
+#[cfg(feature = "gpu")]
+pub mod gpu;
 mod network;
 
 pub use network::{Phasic, Weights};

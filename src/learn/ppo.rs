@@ -4,11 +4,13 @@
 
 pub mod categorical;
 pub mod gaussian;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 
 use super::{
     gae::{self, Discount, Trajectories},
     loss::Tally,
-    rollout::Rollout,
+    rollout::{Estimates, Rollout},
 };
 pub use gaussian::{Auxiliary, ClippedSurrogate, ValueError, log_density, update};
 use gslab_envs::rng::Stream;
@@ -135,11 +137,11 @@ pub struct Report {
 
 /// The largest advantage of an iteration's batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct MaxAdvantage {
+pub struct MaxAdvantage<T = f32> {
     /// As estimated, in units of the discounted return.
-    pub raw: f32,
+    pub raw: T,
     /// Of the standardised advantages that enter the loss.
-    pub standardised: f32,
+    pub standardised: T,
 }
 
 /// What an iteration learns from, beside what was seen and done.
@@ -167,14 +169,14 @@ pub struct Minibatch<'a> {
 
 impl Batch {
     /// Advantages and targets of all rows.
-    pub fn new<E>(rollout: &Rollout<E>, config: &Config) -> Self {
+    pub fn new<E>(rollout: &Rollout<E>, estimates: &Estimates, config: &Config) -> Self {
         let (mut advantages, targets) = gae::advantages(
             &Trajectories {
                 n: rollout.n,
                 rewards: &rollout.rewards,
                 ends: &rollout.ends,
-                values: &rollout.values,
-                next_values: &rollout.next_values,
+                values: &estimates.values,
+                next_values: &estimates.next_values,
             },
             Discount { gamma: config.gamma, lambda: config.lambda },
         );
@@ -211,34 +213,71 @@ impl Batch {
             max_advantage: f64::from(self.max_advantage.standardised),
             ..Report::default()
         };
-        let steps_per_epoch = self.rows.div_ceil(config.minibatch);
-        let share = 1.0 / (config.epochs * steps_per_epoch) as f64;
-        for epoch in 0..config.epochs {
-            let round = iteration * config.epochs as u64 + epoch as u64;
+        let optimiser_steps = OptimiserSteps::new(config, self.rows, iteration);
+        let share = optimiser_steps.share();
+        optimiser_steps.each(shuffle, |number, rows| {
+            let mut advantages = gather(&self.advantages, rows, self.rows);
+            if config.standardise == Standardise::Minibatch {
+                gae::standardise(&mut advantages);
+            }
+            let targets = gather(&self.targets, rows, self.rows);
+            let tallies = step(Minibatch { rows, advantages, targets, step: number });
+            report.add(share, tallies[0], tallies[1], tallies.get(2).copied());
+        });
+        report
+    }
+}
+
+/// The optimiser steps of an iteration: which rows each learns from.
+#[derive(Clone, Copy, Debug)]
+pub struct OptimiserSteps {
+    epochs: usize,
+    minibatch: usize,
+    rows: usize,
+    iteration: u64,
+}
+
+impl OptimiserSteps {
+    /// Of an iteration, counted from 0, on so many rows.
+    pub fn new(config: &Config, rows: usize, iteration: u64) -> Self {
+        Self { epochs: config.epochs, minibatch: config.minibatch, rows, iteration }
+    }
+
+    fn per_epoch(&self) -> usize {
+        self.rows.div_ceil(self.minibatch)
+    }
+
+    /// What each of them counts in a mean over all.
+    pub fn share(&self) -> f64 {
+        1.0 / (self.epochs * self.per_epoch()) as f64
+    }
+
+    /// Calls `step` for each with its number, counted over the whole run, and its rows. Every pass
+    /// has an order of its own.
+    pub fn each(&self, shuffle: Stream, mut step: impl FnMut(u64, &[u32])) {
+        for epoch in 0..self.epochs {
+            let round = self.iteration * self.epochs as u64 + epoch as u64;
             let order = shuffle.permutation(round, self.rows);
-            for (i, rows) in order.chunks(config.minibatch).enumerate() {
-                let mut advantages = gather(&self.advantages, rows, self.rows);
-                if config.standardise == Standardise::Minibatch {
-                    gae::standardise(&mut advantages);
-                }
-                let tallies = step(Minibatch {
-                    rows,
-                    advantages,
-                    targets: gather(&self.targets, rows, self.rows),
-                    step: round * steps_per_epoch as u64 + i as u64,
-                });
-                let [policy_loss, entropy, kl, clipped, ..] = tallies[0];
-                report.policy_loss += share * policy_loss;
-                report.entropy += share * entropy;
-                report.approximate_kl += share * kl;
-                report.clip_fraction += share * clipped;
-                report.value_loss += share * tallies[1][0];
-                if let Some(tally) = tallies.get(2) {
-                    report.auxiliary.iter_mut().zip(tally).for_each(|(a, t)| *a += share * t);
-                }
+            for (i, rows) in order.chunks(self.minibatch).enumerate() {
+                step(round * self.per_epoch() as u64 + i as u64, rows);
             }
         }
-        report
+    }
+}
+
+impl Report {
+    /// Adds the tallies of an optimiser step: those of the policy, the value and, if there is one,
+    /// the auxiliary term.
+    fn add(&mut self, share: f64, policy: Tally, value: Tally, auxiliary: Option<Tally>) {
+        let [policy_loss, entropy, kl, clipped, ..] = policy;
+        self.policy_loss += share * policy_loss;
+        self.entropy += share * entropy;
+        self.approximate_kl += share * kl;
+        self.clip_fraction += share * clipped;
+        self.value_loss += share * value[0];
+        if let Some(tally) = auxiliary {
+            self.auxiliary.iter_mut().zip(tally).for_each(|(a, t)| *a += share * t);
+        }
     }
 }
 

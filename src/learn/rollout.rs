@@ -14,17 +14,22 @@ use std::time::Instant;
 pub struct Rollout<E = Vectors> {
     pub n: usize,
     pub experience: E,
-    /// Of the actions; of choices, the logarithms of their probabilities.
-    pub log_densities: Vec<f32>,
     pub rewards: Vec<f32>,
     pub ends: Vec<End>,
+    /// Episodes that ended within these steps.
+    pub episodes: Vec<Episode>,
+    pub stages: Stages,
+}
+
+/// What the networks made of every row.
+#[derive(Clone, Debug, Default)]
+pub struct Estimates {
+    /// Of the actions; of choices, the logarithms of their probabilities.
+    pub log_densities: Vec<f32>,
     /// V of the observation.
     pub values: Vec<f32>,
     /// V of the state that the step reached; see [`super::gae::Trajectories`].
     pub next_values: Vec<f32>,
-    /// Episodes that ended within these steps.
-    pub episodes: Vec<Episode>,
-    pub stages: Stages,
 }
 
 /// Seconds on the clock that the stages of an iteration took.
@@ -50,6 +55,7 @@ pub struct Vectors {
     pub observations: Vec<f32>,
     /// As sampled, before the world clips them; `[rows, action]`.
     pub actions: Vec<f32>,
+    pub estimates: Estimates,
 }
 
 impl<E> Rollout<E> {
@@ -80,23 +86,26 @@ pub fn collect(
         experience: Vectors {
             observations: Vec::with_capacity(rows * width),
             actions: vec![0.0; rows * dim],
+            estimates: Estimates {
+                log_densities: vec![0.0; rows],
+                values: vec![0.0; rows],
+                next_values: vec![0.0; rows],
+            },
         },
-        log_densities: vec![0.0; rows],
         rewards: Vec::with_capacity(rows),
         ends: Vec::with_capacity(rows),
-        values: vec![0.0; rows],
-        next_values: vec![0.0; rows],
         episodes: Vec::new(),
         stages: Stages::default(),
     };
     // Last observations of truncated episodes, with the rows that they belong to.
     let (mut cut_rows, mut cut_observations) = (Vec::new(), Vec::new());
+    let Vectors { observations, actions: done, estimates } = &mut rollout.experience;
     for t in 0..steps {
-        rollout.experience.observations.extend_from_slice(pool.observations());
+        observations.extend_from_slice(pool.observations());
         let Stages { infer, simulate, .. } = &mut rollout.stages;
         timed(infer, || network.policy_mean(pool.observations(), &mut mean));
-        let actions = &mut rollout.experience.actions[t * n * dim..(t + 1) * n * dim];
-        let log_densities = &mut rollout.log_densities[t * n..(t + 1) * n];
+        let actions = &mut done[t * n * dim..(t + 1) * n * dim];
+        let log_densities = &mut estimates.log_densities[t * n..(t + 1) * n];
         sample(&mean, &log_std, noise, first_step + t as u64, actions, log_densities);
         timed(simulate, || pool.step(Actions::Continuous(actions), &mut rollout.episodes))
             .expect("the policy has the shape of the actions");
@@ -109,15 +118,15 @@ pub fn collect(
             }
         }
     }
-    let values = || network.value(&rollout.experience.observations, &mut rollout.values);
-    timed(&mut rollout.stages.infer, values);
+    let Estimates { values, next_values, .. } = estimates;
+    timed(&mut rollout.stages.infer, || network.value(observations, values));
     let tail = rows - n;
-    rollout.next_values[..tail].copy_from_slice(&rollout.values[n..]);
-    network.value(pool.observations(), &mut rollout.next_values[tail..]);
+    next_values[..tail].copy_from_slice(&values[n..]);
+    network.value(pool.observations(), &mut next_values[tail..]);
     let mut cut_values = vec![0.0; cut_rows.len()];
     network.value(&cut_observations, &mut cut_values);
     for (row, value) in cut_rows.into_iter().zip(cut_values) {
-        rollout.next_values[row] = value;
+        next_values[row] = value;
     }
     rollout
 }

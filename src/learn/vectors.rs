@@ -121,7 +121,7 @@ impl Agent for GaussianAgent {
             let width = values.len() / rollout.rows();
             rows.iter().flat_map(|&r| &values[r * width..(r + 1) * width]).copied().collect()
         };
-        let Vectors { observations, actions } = &rollout.experience;
+        let Vectors { observations, actions, .. } = &rollout.experience;
         let mut actions = take(actions);
         actions.iter_mut().for_each(|a| *a = a.clamp(-1.0, 1.0));
         Demonstrations { observations: take(observations), actions, rows: rows.len() }

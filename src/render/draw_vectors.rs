@@ -12,7 +12,7 @@ use serde::Deserialize;
 use std::fs::File;
 
 #[cfg(feature = "gpu")]
-#[path = "../../tests/common/gpu.rs"]
+#[path = "../../tests/all/common/gpu.rs"]
 mod adapter;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/draw_vectors");
@@ -162,7 +162,7 @@ fn items_and_pixels_are_those_of_the_painter() {
 #[cfg(feature = "gpu")]
 #[test]
 fn a_gpu_draws_the_pixels_of_the_painter() {
-    use super::gpu::{self, DrawLists, Renderer};
+    use super::gpu::{DrawLists, Renderer};
     use image::{Rgba, RgbaImage};
 
     let (vectors, mut pictures) = read();
@@ -185,7 +185,7 @@ fn a_gpu_draws_the_pixels_of_the_painter() {
     }
     let (device, _) = adapter::open();
     let mut renderer = Renderer::new(&device, &pictures).unwrap();
-    let frames = gpu::read(renderer.draw(&lists).unwrap()).unwrap();
+    let frames = renderer.draw(&lists).and_then(|frames| renderer.read(frames)).unwrap();
     let calls: Vec<_> = vectors.cases.iter().flat_map(|case| &case.calls).collect();
     let frames = frames.chunks_exact(3 * (SIZE * SIZE) as usize);
     assert_eq!((calls.len(), frames.len()), (2720, 2720));

@@ -3,8 +3,9 @@ use crate::{
     cli::Output,
     device::{self, Adapter, Device, DeviceChoice},
     error::{Error, Result},
+    gpu::GpuError,
     render::{
-        gpu::{DrawLists, RenderError, Renderer, SIDE},
+        gpu::{DrawLists, Renderer, SIDE},
         pictures::Pictures,
     },
     run::progress::Progress,
@@ -147,8 +148,8 @@ impl Render {
     fn time(
         &self,
         renderer: &mut Renderer,
-        draw: impl Fn(&mut Renderer) -> Result<(), RenderError>,
-    ) -> Result<(f64, (f64, f64)), RenderError> {
+        draw: impl Fn(&mut Renderer) -> Result<(), GpuError>,
+    ) -> Result<(f64, (f64, f64)), GpuError> {
         let frames = (BATCHES * u64::from(self.environments)) as f64;
         let mut measure = |seconds: f64| {
             let (began, mut drawn) = (Instant::now(), 0.0);
@@ -158,7 +159,7 @@ impl Render {
                 drawn += frames;
                 let passed = began.elapsed().as_secs_f64();
                 if passed >= seconds {
-                    return Ok::<_, RenderError>(drawn / passed);
+                    return Ok::<_, GpuError>(drawn / passed);
                 }
             }
         };

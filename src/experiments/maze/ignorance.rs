@@ -280,8 +280,8 @@ fn gradient_cosine(
                 n: rollout.n,
                 rewards: &rollout.rewards,
                 ends: &rollout.ends,
-                values: &rollout.values,
-                next_values: &rollout.next_values,
+                values: &rollout.experience.estimates.values,
+                next_values: &rollout.experience.estimates.next_values,
             };
             let discount = Discount { gamma: config.gamma, lambda: config.lambda };
             let (mut advantages, _) = gae::advantages(&steps, discount);
@@ -292,7 +292,7 @@ fn gradient_cosine(
             let of = rollout.rows();
             let loss = ClippedSurrogate {
                 actions: gather(&rollout.experience.actions, &rows, of),
-                old_log_densities: gather(&rollout.log_densities, &rows, of),
+                old_log_densities: gather(&rollout.experience.estimates.log_densities, &rows, of),
                 advantages: gather(&advantages, &rows, of),
                 clip_range: config.clip_range,
                 entropy_coefficient: 0.0,

@@ -8,7 +8,7 @@ pub mod result;
 
 use crate::{
     error::{Error, Result},
-    experiments::curves,
+    experiments::{baseline::with_baseline, curves},
     gsl::{
         algorithm1::Algorithm1,
         config::Merge,
@@ -22,7 +22,7 @@ use crate::{
         config::{Config, ConfigError},
         file::{load, store},
         metrics::read_csv,
-        phase::{Context, FINAL, unobserved},
+        phase::{Context, FINAL},
     },
 };
 use gslab_envs::{
@@ -81,19 +81,7 @@ fn one_seed(context: &Context<'_>, dir: &Path, seed: u64, label: String) -> Resu
     let architecture = context.config.architecture(context.family)?;
     let new = |seed| Weights::new(&architecture, seed);
     let algorithm = Algorithm1::<GaussianAgent> { context, dir, seed, label, new: &new };
-    // The dashed curve: the same generalist, trained on to the samples that the method takes.
-    let train_on = |samples| {
-        let phase = algorithm.generalist_phase();
-        let iterations = phase.learning.ppo.iterations(samples);
-        Ok::<_, Error>(phase.run(context, iterations, &mut unobserved)?.weights)
-    };
-    let (outcome, (planned, baseline)) =
-        algorithm.run(|_, samples| Ok((samples, train_on(samples)?)))?;
-    let baseline = match outcome.samples == planned {
-        true => baseline,
-        // Demonstrations that were rejected had not been planned.
-        false => train_on(outcome.samples)?,
-    };
+    let (outcome, baseline) = with_baseline(&algorithm)?;
     let cloned = if outcome.good_enough {
         outcome.plateau.weights.clone()
     } else {

@@ -9,15 +9,15 @@ pub mod report;
 pub mod result;
 pub mod scale;
 
-use super::curves;
+use super::{baseline::with_baseline, curves};
 use crate::{
-    error::{Error, Result},
+    error::Result,
     gsl::algorithm1::{Algorithm1, NewWeights},
     learn::agent::Agent,
     run::{
         config::Overlap,
         file::{load, store},
-        phase::{Context, FINAL, unobserved},
+        phase::{Context, FINAL},
     },
 };
 use gslab_envs::rng::derive_seed;
@@ -81,19 +81,7 @@ fn one_seed<A: Agent>(
 ) -> Result<SeedResult> {
     let &Algorithm1 { context, dir, seed, .. } = algorithm;
     let config = context.config;
-    // The dashed curve: the same generalist, trained on to the samples that the method takes.
-    let train_on = |samples| {
-        let phase = algorithm.generalist_phase();
-        let iterations = phase.learning.ppo.iterations(samples);
-        Ok::<_, Error>(phase.run(context, iterations, &mut unobserved)?.weights)
-    };
-    let (outcome, (planned, baseline)) =
-        algorithm.run(|_, samples| Ok((samples, train_on(samples)?)))?;
-    let baseline = match outcome.samples == planned {
-        true => baseline,
-        // Demonstrations that were rejected had not been planned.
-        false => train_on(outcome.samples)?,
-    };
+    let (outcome, baseline) = with_baseline(algorithm)?;
     store(&dir.join(FINAL), &outcome.weights)?;
 
     let cloned = match cloning && !outcome.good_enough {

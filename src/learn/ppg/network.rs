@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// Orders of the auxiliary phase begin here among those of the stream that shuffles.
-const AUXILIARY_ROUNDS: u64 = 1 << 40;
+pub(super) const AUXILIARY_ROUNDS: u64 = 1 << 40;
 
 /// Everything that training goes on from, as long as no experience waits for an auxiliary phase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ pub struct Weights {
     pub value: Option<impala::cpu::Weights>,
     /// Of the auxiliary phase, which has an optimiser of its own: for the policy's network, and
     /// for the value's.
-    auxiliary: (Moments, Option<Moments>),
+    pub(super) auxiliary: (Moments, Option<Moments>),
 }
 
 impl Weights {
@@ -168,7 +168,7 @@ impl PixelNetwork for Phasic {
         guide: Option<&Guide<'_>>,
     ) -> ppo::Report {
         self.measures = [f64::NAN; 3];
-        let batch = Batch::new(&rollout, &learning.ppo);
+        let batch = Batch::new(&rollout, &rollout.experience.estimates, &learning.ppo);
         // V_aux learns nothing here.
         let networks = Networks { policy: &mut self.policy, value: self.value.as_mut() };
         let report = ppo::categorical::update(

@@ -10,7 +10,7 @@ use crate::learn::{
         cpu::{CpuImpala, Term},
     },
     loss::Tally,
-    rollout::Rollout,
+    rollout::{Estimates, Rollout},
 };
 use gslab_envs::rng::Stream;
 use std::ops::Range;
@@ -20,6 +20,7 @@ pub struct Choices {
     /// `[rows, 64, 64, 3]`.
     pub pixels: Vec<u8>,
     pub actions: Vec<u32>,
+    pub estimates: Estimates,
 }
 
 /// What learns.
@@ -99,11 +100,11 @@ pub struct Objective<'a> {
 impl<'a> Objective<'a> {
     fn new(rollout: &Rollout<Choices>, minibatch: &'a Minibatch<'_>, config: &'a Config) -> Self {
         let gather = |values: &[f32]| minibatch.rows.iter().map(|&r| values[r as usize]).collect();
-        let actions = &rollout.experience.actions;
+        let Choices { actions, estimates, .. } = &rollout.experience;
         Self {
             actions: minibatch.rows.iter().map(|&r| actions[r as usize]).collect(),
-            old_log_probabilities: gather(&rollout.log_densities),
-            old_values: gather(&rollout.values),
+            old_log_probabilities: gather(&estimates.log_densities),
+            old_values: gather(&estimates.values),
             advantages: &minibatch.advantages,
             targets: &minibatch.targets,
             config,

@@ -31,7 +31,7 @@ pub fn update(
     iteration: u64,
     mut auxiliary: Option<&mut dyn Auxiliary>,
 ) -> Report {
-    let batch = Batch::new(rollout, config);
+    let batch = Batch::new(rollout, &rollout.experience.estimates, config);
     let max_advantage = match &auxiliary {
         Some(auxiliary) => auxiliary.max_advantage(batch.max_advantage),
         None => batch.max_advantage.standardised,
@@ -45,7 +45,7 @@ pub fn update(
         let observations = gather(&seen.observations, rows, of);
         let policy = ClippedSurrogate {
             actions: gather(&seen.actions, rows, of),
-            old_log_densities: gather(&rollout.log_densities, rows, of),
+            old_log_densities: gather(&seen.estimates.log_densities, rows, of),
             advantages: minibatch.advantages,
             clip_range: config.clip_range,
             entropy_coefficient: config.entropy_coefficient,

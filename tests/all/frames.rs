@@ -1,13 +1,11 @@
 //! Frames that a GPU draws, held against those of the CPU, byte for byte.
-#![cfg(feature = "gpu")]
 
-mod common;
-
+use crate::common::gpu::open;
 use burn::tensor::{DType, Int, Tensor};
-use common::gpu::open;
+use gslab::gpu::GpuError;
 use gslab::render::{
     frame::{Frame, Painter},
-    gpu::{self, DrawLists, RenderError, Renderer, SIDE, WORDS},
+    gpu::{DrawLists, Renderer, SIDE, WORDS},
     item::{Builder, Item},
     pictures::Pictures,
 };
@@ -110,7 +108,7 @@ fn assert_same_frames(environment: &str, mode: Option<Mode>, pictures: &Arc<Pict
         assert_eq!(crossed, (64 * items + 4 * ENVIRONMENTS) as u64);
         assert_eq!(crossed, lists.bytes());
 
-        let frames = gpu::read(frames).unwrap();
+        let frames = renderer.read(frames).unwrap();
         assert_eq!(frames.len(), ENVIRONMENTS * BYTES);
         for (world, gpu) in frames.chunks_exact(BYTES).enumerate() {
             let list = |list: &mut _| play.batch.draw(world, SIDE, list);
@@ -206,7 +204,7 @@ fn frames_of_one_step_outlive_the_next() {
     }
     renderer.wait().unwrap();
     for (i, frames) in drawn.into_iter().enumerate() {
-        let frames = gpu::read(frames).unwrap();
+        let frames = renderer.read(frames).unwrap();
         assert!(if i % 2 == 0 { frames == cpu } else { frames.iter().all(|&byte| byte == 0) });
     }
 }
@@ -215,20 +213,21 @@ fn frames_of_one_step_outlive_the_next() {
 fn what_cannot_be_drawn_is_refused_with_a_remedy() {
     let cpu = burn::tensor::Device::flex();
     let refused = Renderer::new(&cpu, &Pictures::default()).err();
-    assert!(matches!(refused, Some(RenderError::Device { .. })), "{refused:?}");
+    assert!(matches!(refused, Some(GpuError::Device { .. })), "{refused:?}");
 
     let (device, adapter) = open();
     let mut renderer = Renderer::new(&device, &Pictures::default()).unwrap();
+    let before = renderer.bytes_sent();
     let mut lists = DrawLists::default();
     (0..1 << 22).for_each(|_| lists.push_items(&[]));
     let refused = renderer.draw(&lists).unwrap_err();
-    let RenderError::Limit { limit, available, needed, .. } = &refused else {
+    let GpuError::Limit { limit, available, needed, .. } = &refused else {
         panic!("{refused}");
     };
     assert_eq!((*limit, *needed), ("max_compute_workgroups_per_dimension", 1 << 22));
     assert!(available < needed);
     assert!(refused.to_string().contains("use fewer environments"), "{refused}");
-    assert_eq!(renderer.bytes_sent(), 0);
+    assert_eq!(renderer.bytes_sent(), before);
     // Commands say of which adapter.
     let (adapter, error) = (adapter.to_string(), Box::new(refused));
     let told = gslab::error::Error::Render { adapter: adapter.clone(), error }.to_string();

@@ -1,8 +1,6 @@
 //! PPO on frames: it learns, and the settings and the seed decide every byte of it.
 
-mod common;
-
-use common::{Place, assert_same};
+use crate::common::{Place, assert_same};
 use gslab::{
     device::Device,
     gsl::evaluate::{Acting, evaluate},
@@ -67,7 +65,7 @@ fn ppo_on_frames_becomes_clearly_better_than_chance_with_three_seeds() {
     }
 }
 
-const TINY: &str = "--set env.mode=easy --set env.num_levels=2 --set env.start_level=3 \
+pub const TINY: &str = "--set env.mode=easy --set env.num_levels=2 --set env.start_level=3 \
     --set total_samples=512 --set ppo.samples=128 --set ppo.minibatch=64 \
     --set ppo.environments=4 --set ppo.epochs=1 --set impala.channels=[4,4] \
     --set impala.hidden=16 --set evaluation.episodes=1 --set checkpoint_every=1";
@@ -88,7 +86,7 @@ fn every_number_of_threads_gives_the_same_bytes() {
 }
 
 /// Algorithm 1 with all that the paper's settings for Procgen use of it.
-const TINY_GSL: &str = "--set env.levels=range --set env.num_levels=6 --set env.start_level=3 \
+pub const TINY_GSL: &str = "--set env.levels=range --set env.num_levels=6 --set env.start_level=3 \
     --set total_samples=1280 --set ppo.samples=128 --set ppo.minibatch=64 --set ppo.environments=4 \
     --set ppo.epochs=1 --set impala.channels=[4,4] --set impala.hidden=16 --set checkpoint_every=1 \
     --set evaluation.episodes=1 --set evaluation.every=2 --set gsl.specialists=2 \
@@ -235,12 +233,6 @@ fn settings_that_make_no_sense_are_refused_before_anything_is_written() {
         assert!(ended.stderr.contains(message), "{extra}: {}", ended.stderr);
         assert!(!place.path("run").exists(), "{extra}");
     }
-    place.gslab(&format!("train {GAME} --out run --device gpu")).with(
-        2,
-        "error: --device gpu: what learns from pixels runs on the CPU so far; \
-         use --device cpu or auto",
-    );
-    assert!(!place.path("run").exists());
     place.gslab("reproduce procgen --out run --set gsl.merge=bc").with(
         2,
         "error: gsl.merge: must be dapg here; `gslab reproduce ablation --table 3` measures \

@@ -1,8 +1,6 @@
 //! The ablations of Figures 6 to 9 run end to end, and what they compare is what they say.
 
-mod common;
-
-use common::{Place, assert_same};
+use crate::common::{Place, assert_same};
 use gslab::{gsl::snapshots::Start, learn::impala::cpu::Weights, run::file::load};
 use serde_json::Value;
 

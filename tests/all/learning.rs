@@ -7,7 +7,7 @@ use gslab::{
         cpu::CpuActorCritic,
         dapg::{self, AdvantageScale, Demonstrations, Guide},
         ppo,
-        rollout::{Rollout, Stages, Vectors, collect},
+        rollout::{Estimates, Rollout, Stages, Vectors, collect},
     },
     pool::Pool,
 };
@@ -115,12 +115,17 @@ fn the_largest_advantage_is_taken_before_or_after_standardisation() {
     // With γ = 0 an advantage is a reward less a value, here 1, 2 and 6: mean 3, variance 14/3.
     let rollout = Rollout {
         n: 3,
-        experience: Vectors { observations: vec![0.0; 3 * 5], actions: vec![0.0; 3 * 2] },
-        log_densities: vec![0.0; 3],
+        experience: Vectors {
+            observations: vec![0.0; 3 * 5],
+            actions: vec![0.0; 3 * 2],
+            estimates: Estimates {
+                log_densities: vec![0.0; 3],
+                values: vec![1.0, 2.0, 3.0],
+                next_values: vec![100.0; 3],
+            },
+        },
         rewards: vec![2.0, 4.0, 9.0],
         ends: vec![End::Running; 3],
-        values: vec![1.0, 2.0, 3.0],
-        next_values: vec![100.0; 3],
         episodes: Vec::new(),
         stages: Stages::default(),
     };

@@ -1,8 +1,6 @@
 //! Recording, the gallery and play: what is written, and what is refused.
 
-mod common;
-
-use common::{Place, TINY};
+use crate::common::{Place, TINY};
 use image::ImageFormat;
 use std::fs;
 
@@ -201,7 +199,7 @@ fn a_window_that_cannot_open_tells_of_the_terminal() {
     let place = Place::new();
     let mut command = place.command("play maze");
     command.env_remove("WAYLAND_DISPLAY").env_remove("WAYLAND_SOCKET").env_remove("DISPLAY");
-    common::ended(command).with(
+    crate::common::ended(command).with(
         2,
         if cfg!(feature = "window") {
             "error: no window can be opened (neither WAYLAND_DISPLAY nor WAYLAND_SOCKET nor DISPLAY \

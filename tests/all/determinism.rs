@@ -1,8 +1,6 @@
 //! The settings and the seed decide every byte of a run; nothing else does.
 
-mod common;
-
-use common::{Place, TINY, assert_same, ended};
+use crate::common::{Place, TINY, assert_same, ended};
 
 fn task(task: &str, out: &str, extra: &str) -> String {
     format!("{task} maze --out {out} {TINY} {extra}")

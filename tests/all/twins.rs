@@ -1,8 +1,6 @@
 //! Everything about learning that is written twice, held against its twin: gradients by hand
 //! against finite differences in f64, and the CPU's executor against Burn's on every device.
 
-mod common;
-
 use gslab::learn::{
     actor_critic::{ActorCritic, Architecture, Weights},
     adam::{EPSILON, Settings},
@@ -172,7 +170,7 @@ fn burn_on_flex_is_the_twin_of_the_cpu() {
 #[cfg(feature = "gpu")]
 #[test]
 fn burn_on_a_gpu_is_the_twin_of_the_cpu() {
-    let (device, adapter) = common::gpu::open();
+    let (device, adapter) = crate::common::gpu::open();
     println!("on {adapter}");
     assert_twins(&device, 5);
     assert_round_trip(&device);

@@ -1,8 +1,6 @@
 //! Damaged files, full disks and training that goes wrong: what is said, and what is kept.
 
-mod common;
-
-use common::{Ended, Place, TINY, assert_same};
+use crate::common::{Ended, Place, TINY, assert_same};
 use gslab::run::{file, phase::Checkpoint};
 use std::fs;
 
@@ -247,7 +245,7 @@ fn no_demonstration_above_the_threshold_is_an_error_that_says_what_to_do() {
 fn with_a_full_disk(place: &Place, arguments: &str) -> Ended {
     let gslab = env!("CARGO_BIN_EXE_gslab");
     let line = format!("trap '' XFSZ; ulimit -f 8; exec {gslab} {arguments} --device cpu --quiet");
-    common::ended(place.program("sh", ["-c", line.as_str()].into_iter()))
+    crate::common::ended(place.program("sh", ["-c", line.as_str()].into_iter()))
 }
 
 #[track_caller]

@@ -1,9 +1,7 @@
 //! PPG on frames: what each form of its networks learns from, that it learns, and that the settings
 //! and the seed decide every byte of it.
 
-mod common;
-
-use common::{Place, assert_same};
+use crate::common::{Place, assert_same};
 use gslab::{
     device::Device,
     gsl::evaluate::{Acting, evaluate},

@@ -1,8 +1,6 @@
 //! The command line: what it refuses and how it says so, and what it prints.
 
-mod common;
-
-use common::{Place, TINY};
+use crate::common::{Place, TINY};
 use std::fs;
 
 /// The command ends with code 2 and just this message, and makes no file.
@@ -304,7 +302,12 @@ fn a_place_that_cannot_be_written_is_refused_by_name() {
 #[cfg(target_os = "linux")]
 fn a_gpu_that_is_not_there_is_refused_with_the_way_out() {
     let place = Place::new();
-    for command in ["train maze --out run", "reproduce maze --out run", "gsl maze --out run"] {
+    for command in [
+        "train maze --out run",
+        "reproduce maze --out run",
+        "gsl maze --out run",
+        "train procgen:bigfish --out run",
+    ] {
         let mut command = place.command(&format!("{command} --device gpu --quiet"));
         for drivers in [
             "VK_DRIVER_FILES",
@@ -315,7 +318,7 @@ fn a_gpu_that_is_not_there_is_refused_with_the_way_out() {
             command.env(drivers, "/nonexistent");
         }
         command.env_remove("GSLAB_SOFTWARE_GPU");
-        let ended = common::ended(command);
+        let ended = crate::common::ended(command);
         let message = if cfg!(feature = "gpu") {
             "error: no GPU found"
         } else {
@@ -401,7 +404,7 @@ fn devices_are_written_to_and_never_replaced() {
 
     let mut command = place.command("config show maze");
     command.stdout(fs::File::create("/dev/full").unwrap());
-    let ended = common::ended(command);
+    let ended = crate::common::ended(command);
     assert_eq!(ended.stderr, format!("error: cannot write to standard output: {full}\n"));
     assert_eq!(ended.code, Some(2));
 }
@@ -415,7 +418,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let train = format!("train maze --out run --device cpu {TINY}");
     for command in ["envs", train.as_str()] {
         let line = format!("( {gslab} {command} 2>&1; echo $? >code ) | true");
-        common::ended(place.program("sh", ["-c", line.as_str()].into_iter())).well();
+        crate::common::ended(place.program("sh", ["-c", line.as_str()].into_iter())).well();
         assert_eq!(place.text("code"), "0\n", "{command}");
     }
 }

@@ -1,6 +1,6 @@
 //! Runs the program as a user does: as a process, in an empty directory.
 
-// Every test program takes its own part of this.
+// Tests that need a process of their own take a part of this.
 #![allow(dead_code)]
 
 #[cfg(feature = "gpu")]
@@ -83,9 +83,15 @@ impl Place {
 
     /// Starts a command that trains.
     pub fn start(&self, arguments: &str) -> Running {
-        let mut command = self.command(&format!("{arguments} --device cpu --quiet"));
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        Running(Some(command.spawn().unwrap()))
+        Running::new(self.command(&format!("{arguments} --device cpu --quiet")))
+    }
+
+    /// A command that trains, quietly, on the first GPU there is, if only a software renderer.
+    pub fn on_gpu(&self, arguments: &str) -> Command {
+        let mut command = self.command(&format!("{arguments} --device gpu --quiet"));
+        // Without a folder for it Mesa warns on standard error.
+        command.env("GSLAB_SOFTWARE_GPU", "1").env("XDG_RUNTIME_DIR", self.0.path());
+        command
     }
 
     pub fn read(&self, name: &str) -> Vec<u8> {
@@ -148,6 +154,11 @@ pub fn ended(mut command: Command) -> Ended {
 pub struct Running(Option<Child>);
 
 impl Running {
+    pub fn new(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(Some(command.spawn().unwrap()))
+    }
+
     fn child(&mut self) -> &mut Child {
         self.0.as_mut().unwrap()
     }

@@ -16,8 +16,8 @@ use gslab::learn::{
 };
 use std::ops::Range;
 
-const NETWORK: &[u8] = include_bytes!("impala/network.safetensors");
-const GRADIENT: &[u8] = include_bytes!("impala/gradient.safetensors");
+const NETWORK: &[u8] = include_bytes!("../impala/network.safetensors");
+const GRADIENT: &[u8] = include_bytes!("../impala/gradient.safetensors");
 /// What PyTorch computes in f64 for three frames: five logits and a value.
 const OUTPUT: [[f64; 6]; 3] = [
     [-0.2289005683, 0.0015867965, 0.1723874229, 0.1289123783, 0.0199274447, -0.1740044550],

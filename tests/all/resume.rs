@@ -1,8 +1,6 @@
 //! A run that was stopped or killed at any moment ends with the bytes of one that was not.
 
-mod common;
-
-use common::{Place, Running, TINY, assert_same};
+use crate::common::{Place, Running, TINY, assert_same};
 use gslab::run::{file, phase::Checkpoint};
 use std::{fs, time::Duration};
 

@@ -1,0 +1,21 @@
+//! Everything that is tested from outside in one program: built in a fraction of the time that one
+//! for each file takes, and its tests share all threads.
+
+mod ablations;
+mod cli;
+mod common;
+mod determinism;
+mod faults;
+#[cfg(feature = "gpu")]
+mod frames;
+mod impala;
+mod learning;
+mod metrics;
+mod pixels;
+mod ppg;
+mod report;
+#[cfg(feature = "gpu")]
+mod resident;
+mod resume;
+mod show;
+mod twins;
