@@ -1,6 +1,7 @@
 //! Speed of the parts of a training iteration: `cargo bench`.
 //!
-//! Everything runs on one thread, so items per second are items per core.
+//! Everything runs on one thread, so items per second are items per core. As in a run, that is a
+//! thread of the pool.
 
 use divan::{Bencher, counter::ItemsCount};
 use gslab::{
@@ -20,7 +21,7 @@ use gslab_envs::{
 
 fn main() {
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("the first pool");
-    divan::main();
+    rayon::scope(|_| divan::main());
 }
 
 fn maze() -> Box<dyn Family> {

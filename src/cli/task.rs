@@ -89,35 +89,40 @@ fn out(new: &NewRun, name: &str) -> PathBuf {
 }
 
 fn perform(context: &Context<'_>, task: &Task, machine: &Machine) -> Result<()> {
-    let worked = context.device.work(|| {
-        let config = context.config;
-        let action = context.family.spec().action;
-        if let ActionSpace::Continuous { .. } = action {
-            let architecture = config.architecture(context.family)?;
-            let new = |seed| actor_critic::Weights::new(&architecture, seed);
-            return learn::<GaussianAgent>(context, task, machine, &new);
-        }
-        let architecture = config.pixel_architecture(action)?;
-        let initial = config.impala.initialisation;
-        match config.algorithm {
-            Algorithm::Ppo => {
-                let new = |seed| impala::cpu::Weights::new(architecture.clone(), initial, seed);
-                #[cfg(feature = "gpu")]
-                if context.device.is_gpu() {
-                    return learn::<ResidentPixels>(context, task, machine, &new);
-                }
-                learn::<Pixels>(context, task, machine, &new)
+    // On a thread of the pool: from outside every parallel loop would have to wake one and wait.
+    let worked = rayon::scope(|_| {
+        context.device.work(|| {
+            let config = context.config;
+            let action = context.family.spec().action;
+            if let ActionSpace::Continuous { .. } = action {
+                let architecture = config.architecture(context.family)?;
+                let new = |seed| actor_critic::Weights::new(&architecture, seed);
+                return learn::<GaussianAgent>(context, task, machine, &new);
             }
-            Algorithm::Ppg => {
-                let form = config.ppg.form;
-                let new = |seed| ppg::Weights::new(form, &architecture, initial, seed);
-                #[cfg(feature = "gpu")]
-                if context.device.is_gpu() {
-                    return learn::<ResidentPixels<ResidentPhasic>>(context, task, machine, &new);
+            let architecture = config.pixel_architecture(action)?;
+            let initial = config.impala.initialisation;
+            match config.algorithm {
+                Algorithm::Ppo => {
+                    let new = |seed| impala::cpu::Weights::new(architecture.clone(), initial, seed);
+                    #[cfg(feature = "gpu")]
+                    if context.device.is_gpu() {
+                        return learn::<ResidentPixels>(context, task, machine, &new);
+                    }
+                    learn::<Pixels>(context, task, machine, &new)
                 }
-                learn::<Pixels<Phasic>>(context, task, machine, &new)
+                Algorithm::Ppg => {
+                    let form = config.ppg.form;
+                    let new = |seed| ppg::Weights::new(form, &architecture, initial, seed);
+                    #[cfg(feature = "gpu")]
+                    if context.device.is_gpu() {
+                        return learn::<ResidentPixels<ResidentPhasic>>(
+                            context, task, machine, &new,
+                        );
+                    }
+                    learn::<Pixels<Phasic>>(context, task, machine, &new)
+                }
             }
-        }
+        })
     });
     context.progress.say(&context.progress.throughput());
     worked.map_err(|error| {
