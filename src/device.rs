@@ -1,14 +1,17 @@
 //! Where networks are trained, chosen when the program runs: on the CPU by hand-written
 //! gradients, or on a GPU by Burn through wgpu.
 
+#[cfg(feature = "gpu")]
+use crate::learn::burn::{BurnActorCritic, Unreadable, answers};
 use crate::learn::{
     actor_critic::{ActorCritic, Weights},
-    burn::{BurnActorCritic, Unreadable, answers},
     cpu::CpuActorCritic,
 };
 use serde::{Deserialize, Serialize};
+use std::fmt;
+#[cfg(feature = "gpu")]
 use std::{
-    fmt,
+    any::Any,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
 };
 
@@ -69,7 +72,11 @@ pub enum DeviceError {
 #[derive(Clone, Debug)]
 pub enum Device {
     Cpu,
-    Gpu { device: burn::tensor::Device, adapter: Adapter },
+    #[cfg(feature = "gpu")]
+    Gpu {
+        device: burn::tensor::Device,
+        adapter: Adapter,
+    },
 }
 
 /// What a device is, in words for people.
@@ -108,13 +115,14 @@ pub fn open_with(choice: DeviceChoice, software: SoftwareAdapter) -> Result<Devi
 
 impl Device {
     pub fn is_gpu(&self) -> bool {
-        matches!(self, Self::Gpu { .. })
+        !matches!(self, Self::Cpu)
     }
 
     /// Networks on this device that go on from `weights`.
     pub fn actor_critic(&self, weights: Weights) -> Box<dyn ActorCritic> {
         match self {
             Self::Cpu => Box::new(CpuActorCritic::new(weights)),
+            #[cfg(feature = "gpu")]
             Self::Gpu { device, .. } => Box::new(BurnActorCritic::new(weights, device)),
         }
     }
@@ -127,25 +135,14 @@ impl Device {
     /// # Errors
     /// The GPU was lost, or cannot hold what is asked of it. Panics that have another reason go on.
     pub fn work<T>(&self, work: impl FnOnce() -> T) -> Result<T, DeviceError> {
-        let Self::Gpu { device, adapter } = self else { return Ok(work()) };
-        catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
-            let adapter = adapter.to_string();
+        match self {
+            Self::Cpu => Ok(work()),
             #[cfg(feature = "gpu")]
-            let panic = match panic.downcast::<crate::gpu::GpuError>() {
-                Ok(unfit) => return DeviceError::Unfit { adapter, reason: unfit.to_string() },
-                Err(panic) => panic,
-            };
-            let reason = match panic.downcast::<Unreadable>() {
-                Ok(unreadable) => unreadable.0,
-                // What is not read may have panicked inside of Burn: the GPU is asked whether it
-                // still answers, which may panic as well.
-                Err(panic) => match catch_unwind(AssertUnwindSafe(|| answers(device))) {
-                    Ok(true) => resume_unwind(panic),
-                    _ => "it does not answer".into(),
-                },
-            };
-            DeviceError::Lost { adapter, reason: in_a_line(&reason) }
-        })
+            Self::Gpu { device, adapter } => {
+                let worked = catch_unwind(AssertUnwindSafe(work));
+                worked.map_err(|panic| why(panic, device, adapter))
+            }
+        }
     }
 
     /// Name, backend and driver.
@@ -157,12 +154,38 @@ impl Device {
                 driver: vector_instructions().into(),
                 software: false,
             },
+            #[cfg(feature = "gpu")]
             Self::Gpu { adapter, .. } => adapter.clone(),
         }
     }
 }
 
+/// Why work on a GPU unwound. Panics that have nothing to do with it go on.
+#[cfg(feature = "gpu")]
+fn why(
+    panic: Box<dyn Any + Send>,
+    device: &burn::tensor::Device,
+    adapter: &Adapter,
+) -> DeviceError {
+    let adapter = adapter.to_string();
+    let panic = match panic.downcast::<crate::gpu::GpuError>() {
+        Ok(unfit) => return DeviceError::Unfit { adapter, reason: unfit.to_string() },
+        Err(panic) => panic,
+    };
+    let reason = match panic.downcast::<Unreadable>() {
+        Ok(unreadable) => unreadable.0,
+        // What is not read may have panicked inside of Burn: the GPU is asked whether it still
+        // answers, which may panic as well.
+        Err(panic) => match catch_unwind(AssertUnwindSafe(|| answers(device))) {
+            Ok(true) => resume_unwind(panic),
+            _ => "it does not answer".into(),
+        },
+    };
+    DeviceError::Lost { adapter, reason: in_a_line(&reason) }
+}
+
 /// An error of Burn's without its backtrace.
+#[cfg(feature = "gpu")]
 pub(crate) fn in_a_line(error: &str) -> String {
     let lines = error.lines().map(str::trim).take_while(|line| !line.starts_with("Backtrace"));
     let lines: Vec<_> = lines.filter(|line| !["", "Caused by:"].contains(line)).collect();

@@ -72,6 +72,8 @@ impl Doctor {
 fn versions() -> Vec<(String, String)> {
     let lock: toml::Table = include_str!("../../Cargo.lock").parse().unwrap_or_default();
     let packages = lock.get("package").and_then(toml::Value::as_array);
+    let built_in: &[&str] =
+        if cfg!(feature = "gpu") { &["burn", "gemm", "wgpu"] } else { &["gemm"] };
     packages
         .into_iter()
         .flatten()
@@ -79,6 +81,6 @@ fn versions() -> Vec<(String, String)> {
             let text = |key| package.get(key)?.as_str().map(str::to_owned);
             Some((text("name")?, text("version")?))
         })
-        .filter(|(name, _)| ["burn", "gemm", "wgpu"].contains(&name.as_str()))
+        .filter(|(name, _)| built_in.contains(&name.as_str()))
         .collect()
 }

@@ -1,5 +1,6 @@
 //! Adam (Kingma and Ba 2015) with clipping of the gradient's global L2 norm.
 
+#[cfg(feature = "gpu")]
 pub mod burn;
 
 use pulp::Arch;

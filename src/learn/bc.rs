@@ -10,8 +10,8 @@ use super::{
     agent::{Agent, Pairs},
     gaussian::Gaussian,
     loss::{Loss, Tally},
-    ppo::log_density,
 };
+#[cfg(feature = "gpu")]
 use burn::tensor::{Tensor, TensorData};
 use gslab_envs::rng::Stream;
 use serde::{Deserialize, Serialize};
@@ -156,10 +156,11 @@ impl Loss for LogLikelihood {
         tally
     }
 
+    #[cfg(feature = "gpu")]
     fn tensor(&self, output: Tensor<2>, log_std: Tensor<2>) -> Vec<Tensor<1>> {
         let dim = self.actions.len() / self.rows;
         let actions = TensorData::new(self.actions.clone(), [self.rows, dim]);
         let actions = Tensor::<2>::from_data(actions, &output.device());
-        vec![-log_density(actions, output, log_std).mean()]
+        vec![-super::ppo::log_density(actions, output, log_std).mean()]
     }
 }

@@ -10,8 +10,9 @@ use super::{
     agent::Pairs,
     gaussian::Gaussian,
     loss::{Head, Loss, Tally, Term},
-    ppo::{self, MaxAdvantage, gather, log_density},
+    ppo::{self, MaxAdvantage, gather},
 };
+#[cfg(feature = "gpu")]
 use burn::tensor::{Tensor, TensorData};
 use gslab_envs::rng::Stream;
 use serde::{Deserialize, Serialize};
@@ -227,6 +228,7 @@ impl Loss for SmoothedLikelihood {
         tally
     }
 
+    #[cfg(feature = "gpu")]
     fn tensor(&self, output: Tensor<2>, log_std: Tensor<2>) -> Vec<Tensor<1>> {
         let device = output.device();
         let dim = self.actions.len() / self.rows;
@@ -234,7 +236,7 @@ impl Loss for SmoothedLikelihood {
             TensorData::new(self.actions.clone(), [self.rows, dim]),
             &device,
         );
-        let density = log_density(actions, output, log_std.clone());
+        let density = ppo::log_density(actions, output, log_std.clone());
         let log_p = match self.likelihood {
             Likelihood::Density => density,
             Likelihood::Scaled => {

@@ -4,6 +4,7 @@
 //! the CPU, and as tensor operations, for Burn's autodiff on any device. A test holds the two
 //! against each other.
 
+#[cfg(feature = "gpu")]
 use burn::tensor::Tensor;
 use std::ops::Range;
 
@@ -28,6 +29,7 @@ pub trait Loss: Sync {
 
     /// The tally over all rows as tensors `[1]`, the loss first; entries left off are 0.
     /// `output` is `[rows, outputs]` and `log_std` `[1, outputs]`, zeros for the value.
+    #[cfg(feature = "gpu")]
     fn tensor(&self, output: Tensor<2>, log_std: Tensor<2>) -> Vec<Tensor<1>>;
 }
 

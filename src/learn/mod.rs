@@ -4,6 +4,7 @@ pub mod actor_critic;
 pub mod adam;
 pub mod agent;
 pub mod bc;
+#[cfg(feature = "gpu")]
 pub mod burn;
 pub mod categorical;
 pub mod conv;

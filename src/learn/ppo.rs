@@ -12,7 +12,9 @@ use super::{
     loss::Tally,
     rollout::{Estimates, Rollout},
 };
-pub use gaussian::{Auxiliary, ClippedSurrogate, ValueError, log_density, update};
+#[cfg(feature = "gpu")]
+pub use gaussian::log_density;
+pub use gaussian::{Auxiliary, ClippedSurrogate, ValueError, update};
 use gslab_envs::rng::Stream;
 use serde::{Deserialize, Serialize};
 

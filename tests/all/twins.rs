@@ -1,11 +1,12 @@
 //! Everything about learning that is written twice, held against its twin: gradients by hand
 //! against finite differences in f64, and the CPU's executor against Burn's on every device.
 
+#[cfg(feature = "gpu")]
+use gslab::learn::burn::BurnActorCritic;
 use gslab::learn::{
     actor_critic::{ActorCritic, Architecture, Weights},
-    adam::{EPSILON, Settings},
+    adam::Settings,
     bc::{self, LogLikelihood, clone_behaviour},
-    burn::BurnActorCritic,
     cpu::CpuActorCritic,
     dapg::{Demonstrations, Likelihood, SmoothedLikelihood},
     loss::{Head, Loss, Tally, Term},
@@ -93,9 +94,6 @@ impl Batch {
 
 /// A limit below every gradient's norm, so that each is clipped, by a factor of its own.
 const SETTINGS: Settings = Settings { learning_rate: 1e-3, max_grad_norm: 0.05 };
-/// A limit that no gradient reaches, and none at all.
-const LOOSE: Settings = Settings { max_grad_norm: 1e3, ..SETTINGS };
-const UNLIMITED: Settings = Settings { max_grad_norm: f32::INFINITY, ..SETTINGS };
 
 fn assert_close(name: &str, found: &[f32], expected: &[f32], relative: f32, absolute: f32) {
     assert_eq!(found.len(), expected.len(), "{name}: numbers");
@@ -106,7 +104,12 @@ fn assert_close(name: &str, found: &[f32], expected: &[f32], relative: f32, abso
 }
 
 /// The CPU's executor against Burn on `device`: outputs, then `steps` optimiser steps.
+#[cfg(feature = "gpu")]
 fn assert_twins(device: &burn::tensor::Device, steps: u32) {
+    use gslab::learn::adam::EPSILON;
+    // A limit that no gradient reaches, and none at all.
+    const LOOSE: Settings = Settings { max_grad_norm: 1e3, ..SETTINGS };
+    const UNLIMITED: Settings = Settings { max_grad_norm: f32::INFINITY, ..SETTINGS };
     let mut cpu = CpuActorCritic::new(new_weights());
     let mut burn = BurnActorCritic::new(new_weights(), device);
     let observations = normal(1, ROWS * OBSERVATION);
@@ -149,6 +152,7 @@ fn assert_twins(device: &burn::tensor::Device, steps: u32) {
 }
 
 /// Weights that went to `device`, and to another thread, come back as they were.
+#[cfg(feature = "gpu")]
 fn assert_round_trip(device: &burn::tensor::Device) {
     let mut cpu = CpuActorCritic::new(new_weights());
     for step in 0..3 {
@@ -161,6 +165,7 @@ fn assert_round_trip(device: &burn::tensor::Device) {
     assert!(back == weights);
 }
 
+#[cfg(feature = "gpu")]
 #[test]
 fn burn_on_flex_is_the_twin_of_the_cpu() {
     assert_twins(&burn::tensor::Device::flex(), 20);
@@ -187,8 +192,9 @@ fn networks_are_trained_apart_and_log_std_stays_in_range() {
     // Actions at the mean pull σ down, though it is at its floor.
     let loss = likelihood_at_the_mean(&weights, &batch.observations);
     let policy_only = [Term { head: Head::Policy, observations: &batch.observations, loss: &loss }];
-    let executors: [Box<dyn ActorCritic>; 2] = [
+    let executors: Vec<Box<dyn ActorCritic>> = vec![
         Box::new(CpuActorCritic::new(weights.clone())),
+        #[cfg(feature = "gpu")]
         Box::new(BurnActorCritic::new(weights.clone(), &burn::tensor::Device::flex())),
     ];
     for mut executor in executors {

@@ -8,6 +8,7 @@ use crate::learn::{
     loss::{Head, Loss, Tally, Term},
     rollout::Rollout,
 };
+#[cfg(feature = "gpu")]
 use burn::tensor::{Tensor, TensorData};
 use gslab_envs::rng::Stream;
 use std::ops::Range;
@@ -122,6 +123,7 @@ impl Loss for ClippedSurrogate {
         tally
     }
 
+    #[cfg(feature = "gpu")]
     fn tensor(&self, output: Tensor<2>, log_std: Tensor<2>) -> Vec<Tensor<1>> {
         let device = output.device();
         let rows = self.rows();
@@ -150,6 +152,7 @@ impl Loss for ClippedSurrogate {
 }
 
 /// Log-density of `[rows, dim]` actions under a diagonal Gaussian, `[rows, 1]`.
+#[cfg(feature = "gpu")]
 pub fn log_density(actions: Tensor<2>, mean: Tensor<2>, log_std: Tensor<2>) -> Tensor<2> {
     let z = (actions - mean) * log_std.clone().neg().exp();
     let kernel = z.clone() * z * (-0.5);
@@ -185,6 +188,7 @@ impl Loss for ValueError {
         tally
     }
 
+    #[cfg(feature = "gpu")]
     fn tensor(&self, output: Tensor<2>, _log_std: Tensor<2>) -> Vec<Tensor<1>> {
         let targets = TensorData::new(self.targets.clone(), [self.rows(), 1]);
         let error = output.clone() - Tensor::<2>::from_data(targets, &output.device());
