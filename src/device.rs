@@ -114,6 +114,7 @@ pub fn open_with(choice: DeviceChoice, software: SoftwareAdapter) -> Result<Devi
 }
 
 impl Device {
+    /// Whether it is driven by Burn.
     pub fn is_gpu(&self) -> bool {
         !matches!(self, Self::Cpu)
     }

@@ -107,6 +107,8 @@ struct Traffic {
 }
 
 impl Gpu {
+    /// With counts of its own, both 0.
+    ///
     /// # Errors
     /// `device` is not driven through wgpu.
     pub fn new(device: &Device) -> Result<Self, GpuError> {
@@ -122,6 +124,7 @@ impl Gpu {
         &self.device
     }
 
+    /// What every kernel has to keep to.
     pub fn limits(&self) -> Limits {
         let properties = self.client.properties();
         let (hardware, memory) = (&properties.hardware, &properties.memory);

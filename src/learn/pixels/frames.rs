@@ -64,6 +64,7 @@ impl ResidentFrames {
         Self { slabs: slabs.collect(), gpu: gpu.clone() }
     }
 
+    /// Where they lie.
     pub fn device(&self) -> &Device {
         self.gpu.device()
     }
