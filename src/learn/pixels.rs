@@ -120,6 +120,17 @@ pub struct Pixels<N = CpuImpala> {
     outputs: Vec<f32>,
 }
 
+/// The environments of a pool that are to act; see [`Policy::act`].
+fn awake(pool: &Pool, idle: &[bool]) -> Vec<usize> {
+    (0..pool.len()).filter(|&world| !idle.get(world).copied().unwrap_or(false)).collect()
+}
+
+/// How steps left the episodes: one cut by the time limit counts as ended, as it does in the
+/// original, which tells no difference.
+fn as_in_the_original(ends: &[End]) -> impl Iterator<Item = End> {
+    ends.iter().map(|end| if *end == End::Running { *end } else { End::Terminated })
+}
+
 /// Draws what the environments of a pool look like.
 struct Eyes {
     pictures: Arc<Pictures>,
@@ -192,8 +203,7 @@ impl<N: PixelNetwork> Policy for Pixels<N> {
         noise: Stream,
         index: u64,
     ) -> Chosen {
-        let is_idle = |world: &usize| idle.get(*world).copied().unwrap_or(false);
-        let awake: Vec<usize> = (0..pool.len()).filter(|world| !is_idle(world)).collect();
+        let awake = awake(pool, idle);
         let mut pixels = vec![0; awake.len() * FRAME];
         self.eyes.look(pool, &awake, &mut pixels);
         self.evaluate(&pixels);
@@ -262,8 +272,6 @@ impl<N: PixelNetwork> Agent for Pixels<N> {
         Self { network, actions, eyes, outputs: Vec::new() }
     }
 
-    /// An episode cut by the time limit counts as ended, as it does in the original, which tells
-    /// no difference.
     fn collect(
         &mut self,
         pool: &mut Pool,
@@ -298,8 +306,7 @@ impl<N: PixelNetwork> Agent for Pixels<N> {
             timed(simulate, || pool.step(Actions::Discrete(actions), &mut rollout.episodes))
                 .expect("the policy has the shape of the actions");
             rollout.rewards.extend_from_slice(pool.rewards());
-            let ended = |end: &End| if *end == End::Running { *end } else { End::Terminated };
-            rollout.ends.extend(pool.ends().iter().map(ended));
+            rollout.ends.extend(as_in_the_original(pool.ends()));
         }
         let mut pixels = vec![0; n * FRAME];
         self.eyes.look(pool, &all, &mut pixels);

@@ -6,7 +6,7 @@
 //! neither the CPU nor the GPU waits for the other. Noise and shuffling are those of the CPU, so that both
 //! play the same until a rounding error tips a choice.
 
-use super::frames::ResidentFrames;
+use super::{as_in_the_original, awake, frames::ResidentFrames};
 use crate::{
     device::Device,
     gpu::{Buffer, Gpu, GpuError, Shader, buffer_of_floats},
@@ -33,7 +33,7 @@ use crate::{
     },
 };
 use burn::tensor::Tensor;
-use gslab_envs::{End, batch::Actions, draw::DrawList, rng::Stream};
+use gslab_envs::{batch::Actions, draw::DrawList, rng::Stream};
 use rayon::prelude::*;
 use std::{ops::Range, panic::resume_unwind};
 
@@ -323,9 +323,7 @@ impl<N: ResidentNetwork> ResidentPixels<N> {
                 experience.actions.extend(chosen);
                 let worlds = half.worlds[0]..half.worlds[0] + half.worlds.len();
                 rewards.extend_from_slice(&pool.rewards()[worlds.clone()]);
-                // As on the CPU, an episode cut by the time limit counts as ended.
-                let ended = |end: &End| if *end == End::Running { *end } else { End::Terminated };
-                ends.extend(pool.ends()[worlds].iter().map(ended));
+                ends.extend(as_in_the_original(&pool.ends()[worlds]));
                 look(pool, half, t + 1, stages)?;
             }
         }
@@ -371,8 +369,7 @@ impl<N: ResidentNetwork> Policy for ResidentPixels<N> {
         noise: Stream,
         index: u64,
     ) -> Chosen {
-        let is_idle = |world: &usize| idle.get(*world).copied().unwrap_or(false);
-        let awake: Vec<usize> = (0..pool.len()).filter(|world| !is_idle(world)).collect();
+        let awake = awake(pool, idle);
         if awake.is_empty() {
             return Chosen::Discrete(vec![0; pool.len()]);
         }
