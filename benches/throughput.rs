@@ -8,6 +8,7 @@ use gslab::{
     learn::{
         actor_critic::{Architecture, Weights},
         cpu::CpuActorCritic,
+        gaussian::MeanBound,
         ppo, rollout,
     },
     pool::Pool,
@@ -57,6 +58,7 @@ fn network(config: &ppo::Config) -> CpuActorCritic {
         hidden: config.hidden.clone(),
         initial_std: config.initial_std,
         std_range: (config.min_std, config.max_std),
+        mean_bound: MeanBound(config.mean_bound),
     };
     CpuActorCritic::new(Weights::new(&architecture, 0))
 }

@@ -2,7 +2,7 @@
 
 use super::{
     adam::{Moments, Settings},
-    gaussian::Gaussian,
+    gaussian::{Gaussian, MeanBound},
     loss::{Head, Tally, Term},
     mlp::Shape,
 };
@@ -37,6 +37,8 @@ pub struct Architecture {
     pub initial_std: f32,
     /// Range that the standard deviation is kept in.
     pub std_range: (f32, f32),
+    /// How far mean actions reach, in action units.
+    pub mean_bound: MeanBound,
 }
 
 /// Parameters and moments of both networks, on the host; the same on every device.
@@ -50,12 +52,14 @@ pub struct Weights {
     pub policy_moments: Moments,
     pub value_moments: Moments,
     pub log_std_range: (f32, f32),
+    pub mean_bound: MeanBound,
 }
 
 impl Weights {
     /// New networks: orthogonal, gain 0.01 for the mean and 1 for the value.
     pub fn new(architecture: &Architecture, seed: u64) -> Self {
-        let Architecture { observation, action, hidden, initial_std, std_range } = architecture;
+        let Architecture { observation, action, hidden, initial_std, std_range, mean_bound } =
+            architecture;
         let policy_shape = Shape::new(*observation, hidden, *action);
         let value_shape = Shape::new(*observation, hidden, 1);
         let mut policy = policy_shape.orthogonal(0.01, Stream::new(seed, "policy weights"));
@@ -65,6 +69,7 @@ impl Weights {
             policy_moments: Moments::new(policy.len()),
             value_moments: Moments::new(value.len()),
             log_std_range: (std_range.0.ln(), std_range.1.ln()),
+            mean_bound: *mean_bound,
             policy_shape,
             value_shape,
             policy,

@@ -12,6 +12,7 @@
 use super::{
     actor_critic::{ActorCritic, Weights},
     adam::{Moments, Settings, burn::Descent},
+    gaussian::MeanBound,
     loss::{Head, Tally, Term},
     mlp::Shape,
 };
@@ -31,6 +32,7 @@ pub struct BurnActorCritic {
     policy: Network,
     value: Network,
     log_std_range: (f32, f32),
+    mean_bound: MeanBound,
     device: Device,
 }
 
@@ -44,12 +46,14 @@ impl BurnActorCritic {
             policy_moments,
             value_moments,
             log_std_range,
+            mean_bound,
         } = weights;
         let device = device.clone().without_autodiff();
         Self {
             policy: Network::new(policy_shape, policy, policy_moments, &device),
             value: Network::new(value_shape, value, value_moments, &device),
             log_std_range,
+            mean_bound,
             device,
         }
     }
@@ -68,10 +72,18 @@ impl BurnActorCritic {
         }
     }
 
+    /// What the outputs of a network are kept within.
+    fn bound(&self, head: Head) -> MeanBound {
+        match head {
+            Head::Policy => self.mean_bound,
+            Head::Value => MeanBound::NONE,
+        }
+    }
+
     fn infer(&self, head: Head, observations: &[f32], out: &mut [f32]) {
         let network = self.network(head);
         let x = matrix(observations, network.shape.inputs(), &self.device);
-        out.copy_from_slice(&read(network.pieces().forward(x)));
+        out.copy_from_slice(&read(self.bound(head).tensor(network.pieces().forward(x))));
     }
 
     /// What [`Weights::keep_log_std_in_range`] does.
@@ -123,7 +135,8 @@ impl ActorCritic for BurnActorCritic {
                 let log_std = pieces.log_std.clone();
                 let log_std =
                     log_std.unwrap_or_else(|| Tensor::zeros([1, shape.outputs()], &device));
-                let tally = term.loss.tensor(pieces.forward(x), log_std);
+                let output = self.bound(term.head).tensor(pieces.forward(x));
+                let tally = term.loss.tensor(output, log_std);
                 let loss = tally[0].clone();
                 objective = Some(match objective.take() {
                     Some(sum) => sum + loss,
@@ -165,6 +178,7 @@ impl ActorCritic for BurnActorCritic {
             policy_moments,
             value_moments,
             log_std_range: self.log_std_range,
+            mean_bound: self.mean_bound,
         }
     }
 }

@@ -6,6 +6,7 @@
 use super::{
     actor_critic::{ActorCritic, Weights},
     adam::Settings,
+    gaussian::MeanBound,
     loss::{Head, Tally, Term},
     mlp::{Scratch, Shape, backward, forward},
 };
@@ -43,14 +44,24 @@ impl CpuActorCritic {
         }
     }
 
+    /// What the outputs of a network are kept within.
+    fn bound(&self, head: Head) -> MeanBound {
+        match head {
+            Head::Policy => self.weights.mean_bound,
+            Head::Value => MeanBound::NONE,
+        }
+    }
+
     fn infer(&self, head: Head, observations: &[f32], out: &mut [f32]) {
         let (shape, parameters, _) = self.network(head);
         let (inputs, outputs) = (shape.inputs(), shape.outputs());
+        let bound = self.bound(head);
         out.par_chunks_mut(BLOCK * outputs).zip(observations.par_chunks(BLOCK * inputs)).for_each(
             |(out, x)| {
                 SCRATCH.with_borrow_mut(|scratch| {
                     forward(shape, parameters, x, x.len() / inputs, scratch);
                     out.copy_from_slice(scratch.output());
+                    bound.apply(out);
                 });
             },
         );
@@ -62,6 +73,7 @@ impl CpuActorCritic {
         let (gradient, d_log_std) = gradient.split_at_mut(parameters.len());
         let rows = term.loss.rows();
         let (inputs, outputs) = (shape.inputs(), shape.outputs());
+        let bound = self.bound(term.head);
         let mut tally = Tally::default();
         let mut d_output = Vec::with_capacity(BLOCK * outputs);
         SCRATCH.with_borrow_mut(|scratch| {
@@ -72,6 +84,7 @@ impl CpuActorCritic {
                 let n = range.len();
                 let x = &term.observations[range.start * inputs..range.end * inputs];
                 forward(shape, parameters, x, n, scratch);
+                bound.apply(scratch.output_mut());
                 d_output.clear();
                 d_output.resize(n * outputs, 0.0);
                 let part = term.loss.gradient(
@@ -82,6 +95,7 @@ impl CpuActorCritic {
                     d_log_std,
                 );
                 tally.iter_mut().zip(part).for_each(|(t, p)| *t += p);
+                bound.apply_gradient(scratch.output(), &mut d_output);
                 backward(shape, parameters, x, n, (&d_output).into(), scratch, gradient);
                 start = range.end;
             }

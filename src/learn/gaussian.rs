@@ -3,7 +3,48 @@
 //! The network gives the mean; actions are stored as sampled, the world clips them
 //! (algorithms.md §1.3: no squashing, unclipped actions enter the log-probability).
 
+#[cfg(feature = "gpu")]
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 use std::f32::consts::TAU;
+
+/// How far from 0 a mean may lie: b tanh(x / b) of what the network says, x. Infinity leaves x.
+///
+/// Where the world clips actions, rewards pull a mean on and on beyond the clip; a demonstration that
+/// is then several σ away has no likelihood to raise, so that DAPG learns nothing from it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MeanBound(pub f32);
+
+impl MeanBound {
+    /// No bound.
+    pub const NONE: Self = Self(f32::INFINITY);
+
+    /// Outputs of the network to means, in place.
+    pub fn apply(self, outputs: &mut [f32]) {
+        if self != Self::NONE {
+            outputs.iter_mut().for_each(|x| *x = self.0 * libm::tanhf(*x / self.0));
+        }
+    }
+
+    /// The gradient in means to that in the network's outputs, in place.
+    pub fn apply_gradient(self, means: &[f32], gradient: &mut [f32]) {
+        if self != Self::NONE {
+            for (d, mean) in gradient.iter_mut().zip(means) {
+                let share = mean / self.0;
+                *d *= 1.0 - share * share;
+            }
+        }
+    }
+
+    /// What [`Self::apply`] does.
+    #[cfg(feature = "gpu")]
+    pub fn tensor(self, outputs: Tensor<2>) -> Tensor<2> {
+        if self == Self::NONE {
+            return outputs;
+        }
+        outputs.div_scalar(self.0).tanh().mul_scalar(self.0)
+    }
+}
 
 /// A diagonal Gaussian whose mean is given with each action.
 pub struct Gaussian {
@@ -75,6 +116,30 @@ mod tests {
         }
         assert!((mass - 1.0).abs() < 1e-3, "{mass}");
         assert!((entropy_sum - f64::from(gaussian.entropy)).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_bound_keeps_means_within_and_its_gradient_equals_finite_differences() {
+        let outputs = [-30.0f32, -2.5, -0.3, 0.0, 0.7, 1.9, 8.0];
+        let bounded = |by: f32| {
+            let mut means = outputs.map(|x| x + by);
+            MeanBound(2.0).apply(&mut means);
+            means
+        };
+        let means = bounded(0.0);
+        assert!(means.is_sorted() && means.iter().all(|mean| mean.abs() <= 2.0));
+        let mut gradient = [3.0; 7];
+        MeanBound(2.0).apply_gradient(&means, &mut gradient);
+        let h = 1e-2;
+        for ((above, below), found) in bounded(h).into_iter().zip(bounded(-h)).zip(gradient) {
+            let slope = 3.0 * (above - below) / (2.0 * h);
+            assert!((found - slope).abs() < 1e-3, "{found} against {slope}");
+        }
+
+        let (mut free, mut gradient) = (outputs, [3.0; 7]);
+        MeanBound::NONE.apply(&mut free);
+        MeanBound::NONE.apply_gradient(&free, &mut gradient);
+        assert_eq!((free, gradient), (outputs, [3.0; 7]));
     }
 
     #[test]

@@ -116,6 +116,11 @@ impl Scratch {
     pub fn output(&self) -> &[f32] {
         self.activations.last().map_or(&[], |a| a)
     }
+
+    /// The same, to be changed: the backward pass does not depend on it.
+    pub fn output_mut(&mut self) -> &mut [f32] {
+        self.activations.last_mut().map_or(&mut [], |a| a)
+    }
 }
 
 /// Evaluates `rows` inputs, `[rows, inputs]`, leaving every activation in `scratch`.

@@ -9,6 +9,7 @@ pub mod gpu;
 
 use super::{
     gae::{self, Discount, Trajectories},
+    gaussian::MeanBound,
     loss::Tally,
     rollout::{Estimates, Rollout},
 };
@@ -66,6 +67,8 @@ pub struct Config {
     pub initial_std: f32,
     pub min_std: f32,
     pub max_std: f32,
+    /// How far from 0 mean actions reach, in action units; see [`MeanBound`].
+    pub mean_bound: f32,
 }
 
 impl Default for Config {
@@ -89,6 +92,7 @@ impl Default for Config {
             initial_std: 0.5,
             min_std: 0.05,
             max_std: 1.0,
+            mean_bound: MeanBound::NONE.0,
         }
     }
 }

@@ -168,7 +168,7 @@ impl Agent for GaussianAgent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::learn::actor_critic::Architecture;
+    use crate::learn::{actor_critic::Architecture, gaussian::MeanBound};
 
     #[test]
     fn a_standard_deviation_can_be_set_after_it_was_scheduled() {
@@ -178,6 +178,7 @@ mod tests {
             hidden: vec![8],
             initial_std: 1.0,
             std_range: (0.05, 1.0),
+            mean_bound: MeanBound::NONE,
         };
         let weights = Weights::new(&architecture, 0);
         for std in [0.05, 0.01, 3.0] {

@@ -7,7 +7,10 @@ pub use keys::shorten;
 
 use crate::{
     gsl::config::{Config as GslConfig, EvaluationConfig},
-    learn::{actor_critic::Architecture, agent::Learning, bc, dapg, impala, ppg, ppo},
+    learn::{
+        actor_critic::Architecture, agent::Learning, bc, dapg, gaussian::MeanBound, impala, ppg,
+        ppo,
+    },
 };
 use gslab_envs::{
     ActionSpace,
@@ -289,6 +292,7 @@ impl Config {
             hidden: self.ppo.hidden.clone(),
             initial_std: self.ppo.initial_std,
             std_range: (self.ppo.min_std, self.ppo.max_std),
+            mean_bound: MeanBound(self.ppo.mean_bound),
         })
     }
 

@@ -6,6 +6,7 @@ use gslab::{
         actor_critic::{ActorCritic, Architecture, Weights},
         cpu::CpuActorCritic,
         dapg::{self, AdvantageScale, Demonstrations, Guide},
+        gaussian::MeanBound,
         ppo,
         rollout::{Estimates, Rollout, Stages, Vectors, collect},
     },
@@ -46,6 +47,7 @@ fn network(seed: u64) -> CpuActorCritic {
             hidden: config.hidden,
             initial_std: config.initial_std,
             std_range: (config.min_std, config.max_std),
+            mean_bound: MeanBound(config.mean_bound),
         },
         seed,
     ))

@@ -24,7 +24,7 @@ const GAME: &str = "procgen:bigfish";
 /// One easy level: eat the smaller fish.
 const LEVEL: &str = "mode = \"easy\"\nnum_levels = 1\nstart_level = 3";
 
-/// Trains a small network for some 29,000 frames; mean returns before and after.
+/// Trains a small network for some 20,000 frames; mean returns before and after.
 fn returns(seed: u64) -> (f64, f64) {
     let entry = registry::find(GAME).expect("the game is registered");
     let family = entry.build(&LEVEL.parse().expect("valid TOML")).expect("valid options");
@@ -48,7 +48,7 @@ fn returns(seed: u64) -> (f64, f64) {
     let (noise, shuffle) = (Stream::new(seed, "noise"), Stream::new(seed, "shuffle"));
     let steps = config.samples / config.environments;
     let learning = Learning { ppo: config, ..Learning::default() };
-    for iteration in 0..28 {
+    for iteration in 0..20 {
         let mut rollout = agent.collect(&mut pool, steps, noise, iteration * steps as u64);
         scale.apply(&mut rollout.rewards, &rollout.ends);
         agent.update(rollout, &learning, shuffle, iteration, None);

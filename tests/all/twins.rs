@@ -9,6 +9,7 @@ use gslab::learn::{
     bc::{self, LogLikelihood, clone_behaviour},
     cpu::CpuActorCritic,
     dapg::{Demonstrations, Likelihood, SmoothedLikelihood},
+    gaussian::MeanBound,
     loss::{Head, Loss, Tally, Term},
     ppo::{ClippedSurrogate, ValueError},
     vectors::GaussianAgent,
@@ -34,6 +35,7 @@ fn new_weights() -> Weights {
         hidden: vec![32, 24],
         initial_std: 0.5,
         std_range: (0.05, 1.0),
+        mean_bound: MeanBound(1.2),
     };
     let mut weights = Weights::new(&architecture, 7);
     // A new policy's means are close to 0: give the last layer something to say.

@@ -55,6 +55,7 @@ impl Config {
         above("ppo.min_std", ppo.min_std, 0.0, 100.0)?;
         within("ppo.max_std", ppo.max_std, ppo.min_std, 100.0)?;
         within("ppo.initial_std", ppo.initial_std, ppo.min_std, ppo.max_std)?;
+        above("ppo.mean_bound", ppo.mean_bound, 0.0, f32::INFINITY)?;
 
         let ppg = &self.ppg;
         within("ppg.policy_iterations", ppg.policy_iterations, 1, 1_000_000)?;
