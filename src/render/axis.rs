@@ -4,6 +4,16 @@
 /// Double to int, toward zero; what is out of range is the lowest int, as on x86.
 #[inline]
 pub(super) fn trunc(x: f64) -> i32 {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = pulp::core_arch::x86::Sse2::try_new() {
+        return simd._mm_cvttsd_si32(simd._mm_set_sd(x));
+    }
+    trunc_anywhere(x)
+}
+
+/// [`trunc`] without the one instruction that it is on x86.
+#[inline]
+fn trunc_anywhere(x: f64) -> i32 {
     if x > -2_147_483_649.0 && x < 2_147_483_648.0 { x as i32 } else { i32::MIN }
 }
 
@@ -97,5 +107,22 @@ impl Axis {
         }
         let base = base.wrapping_sub(first.wrapping_mul(step));
         Self { first, end, base, step }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn truncation_is_the_same_on_every_machine() {
+        let edge = 2_147_483_648.0_f64;
+        for x in [0.0, 0.9, -0.9, 1.5, -1.5, 65_535.999, edge, -edge, 1e300, f64::INFINITY] {
+            for x in [x, -x, x - 1.0, x - 1.5, x - 0.5, x + 0.5, x + 1.0] {
+                assert_eq!(trunc(x), trunc_anywhere(x), "{x}");
+            }
+        }
+        assert_eq!((trunc(f64::NAN), trunc_anywhere(f64::NAN)), (i32::MIN, i32::MIN));
+        assert_eq!((trunc(-1.9), trunc(edge), trunc(edge - 1.0)), (-1, i32::MIN, i32::MAX));
     }
 }

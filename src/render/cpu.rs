@@ -3,6 +3,7 @@
 //! Pixels are drawn in blocks of eight neighbours, which compilers make vector instructions of.
 
 use super::{
+    columns::Columns,
     item::{FILL, Item, MIRRORED, OPAQUE},
     pictures::Pictures,
     strips::Strips,
@@ -11,6 +12,8 @@ use pulp::{Arch, Simd, WithSimd};
 
 /// Pixels of a block.
 pub(super) const LANES: usize = 8;
+/// Pixels of a row that are drawn faster one by one than as a block.
+const FEW: usize = 3;
 /// Texels of a row that a byte can count, so that no column is out of bounds.
 pub(super) const WINDOW: usize = 256;
 /// Neighbouring pixels or texels, premultiplied 0xAARRGGBB.
@@ -39,8 +42,7 @@ pub struct Raster {
     /// Row by row 0xAARRGGBB, and a block more: who draws the last pixel may touch it.
     pixels: Vec<u32>,
     strips: Strips,
-    /// Texel columns of a row.
-    columns: Vec<u8>,
+    columns: Columns,
 }
 
 impl Raster {
@@ -51,7 +53,7 @@ impl Raster {
             side,
             pixels: vec![0; side * side + LANES],
             strips: Strips::default(),
-            columns: Vec::new(),
+            columns: Columns::default(),
         }
     }
 
@@ -60,8 +62,13 @@ impl Raster {
         &mut self.pixels[..self.side * self.side]
     }
 
-    /// Draws items, first to last.
+    /// Draws items on what there is, first to last.
     pub fn draw(&mut self, items: &[Item], pictures: &Pictures) {
+        Arch::new().dispatch(Draw { raster: self, items, pictures });
+    }
+
+    /// Draws items on black, first to last.
+    pub fn draw_on_black(&mut self, items: &[Item], pictures: &Pictures) {
         let side = self.side as i32;
         // What is before an item that hides all need not be drawn.
         let hides_all = |item: &Item| {
@@ -69,8 +76,11 @@ impl Raster {
                 && (item.y0, item.y1, item.xl, item.xr) == (0, side, 0, side << 16)
                 && (item.dxl, item.dxr) == (0, 0)
         };
-        let shown = items.iter().rposition(hides_all).unwrap_or(0);
-        Arch::new().dispatch(Draw { raster: self, items: &items[shown..], pictures });
+        let shown = items.iter().rposition(hides_all).unwrap_or_else(|| {
+            self.pixels().fill(0xff00_0000);
+            0
+        });
+        self.draw(&items[shown..], pictures);
     }
 
     #[inline(always)]
@@ -138,27 +148,22 @@ impl Raster {
     #[inline(always)]
     fn opaque(&mut self, item: &Item, texels: &[u32]) {
         let (left, first, length) = self.row(item, item.y0);
+        if length == 0 {
+            return;
+        }
         let (width, last_row) = ((item.size & 0xffff) as usize, (item.size >> 16) - 1);
-        self.columns.clear();
-        for done in (0..length).step_by(LANES) {
-            let columns = texel_columns(item, left + done as i32, item.y0);
-            self.columns.extend(columns.iter().map(|&column| column as u8));
-        }
+        self.columns.set(item, left, length);
+        let rows = self.pixels[first..].chunks_mut(self.side);
         let mut v = item.v0.wrapping_add(item.y0.wrapping_mul(item.dvdy));
-        let mut last = [0; WINDOW];
-        for y in 0..(item.y1 - item.y0) as usize {
-            let texel = item.texel as usize + (v >> 16).clamp(0, last_row) as usize * width;
-            // Only at the end of all texels is there less than a window.
-            let source = texels[texel..].first_chunk().unwrap_or_else(|| {
-                last[..width].copy_from_slice(&texels[texel..texel + width]);
-                &last
-            });
-            let row = &mut self.pixels[first + y * self.side..][..length];
-            for (pixel, &column) in row.iter_mut().zip(&self.columns) {
-                *pixel = source[usize::from(column)];
-            }
-            v = v.wrapping_add(item.dvdy);
-        }
+        self.columns.show(rows.take((item.y1 - item.y0) as usize).map(
+            #[inline(always)]
+            |row| {
+                let texel = item.texel as usize + (v >> 16).clamp(0, last_row) as usize * width;
+                v = v.wrapping_add(item.dvdy);
+                let window = texels[texel..].first_chunk().expect("more texels than pictures have");
+                (window, &mut row[..length])
+            },
+        ));
     }
 
     /// Any picture.
@@ -168,6 +173,20 @@ impl Raster {
         let picture = &texels[item.texel as usize..][..(width * (item.size >> 16) as u32) as usize];
         for y in item.y0..item.y1 {
             let (left, first, length) = self.row(item, y);
+            if length <= FEW {
+                for i in 0..length {
+                    let x = left + i as i32;
+                    let ([column, ..], [row, ..]) =
+                        (texel_columns(item, x, y), texel_rows(item, x, y));
+                    let mut source = picture[(row * width + column) as usize];
+                    if item.opacity < 255 {
+                        source = scale(source, item.opacity as u32);
+                    }
+                    let pixel = &mut self.pixels[first + i];
+                    *pixel = over(source, *pixel);
+                }
+                continue;
+            }
             for done in (0..length).step_by(LANES) {
                 let x = left + done as i32;
                 let (columns, rows) = (texel_columns(item, x, y), texel_rows(item, x, y));
@@ -356,7 +375,7 @@ mod tests {
                     (item.texel, item.mode) = (texture.first as i32, 1 + random(2) * MIRRORED);
                     item.size = (texture.width | texture.height << 16) as i32;
                     // A few ways of being sampled, which come again.
-                    (item.u0, item.dudx) = (random(4) << 17, (1 + random(3)) << 15);
+                    (item.u0, item.dudx) = (random(4) << 17, (1 + random(5)) << 15);
                     (item.v0, item.dvdy) = (random(9) << 15, random(200_000) - 50_000);
                     if texture.opaque && random(2) == 0 {
                         item.mode |= OPAQUE;

@@ -139,8 +139,7 @@ impl Painter {
     fn draw_first(&mut self, calls: usize, out: &mut [u8]) {
         self.build(0..calls);
         self.region.fill();
-        self.raster.pixels().fill(0xff00_0000);
-        self.raster.draw(&self.items, &self.pictures);
+        self.raster.draw_on_black(&self.items, &self.pictures);
         write_rgb(self.raster.pixels(), &self.region, out);
     }
 }

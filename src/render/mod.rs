@@ -5,6 +5,7 @@
 //! like, so that only what changed is drawn again.
 
 mod axis;
+mod columns;
 pub mod cpu;
 pub mod frame;
 #[cfg(feature = "gpu")]

@@ -1,5 +1,6 @@
 //! The pictures of an environment as texels: our own art, or the original's images.
 
+use super::cpu::WINDOW;
 use gslab_envs::{
     draw::Picture,
     procgen::{camera::VIEW, game::Facts, games},
@@ -216,7 +217,8 @@ impl Pictures {
     }
 
     fn add(&mut self, image: &RgbaImage, texels: impl Iterator<Item = u32>, background: bool) {
-        let first = self.texels.len();
+        let first = self.texels.len().saturating_sub(WINDOW);
+        self.texels.truncate(first);
         self.texels.extend(texels);
         self.textures.push(Texture {
             first: first as u32,
@@ -225,9 +227,10 @@ impl Pictures {
             background,
             opaque: self.texels[first..].iter().all(|texel| texel >> 24 == 255),
         });
+        self.texels.resize(self.texels.len() + WINDOW, 0);
     }
 
-    /// Premultiplied 0xAARRGGBB of all pictures.
+    /// Premultiplied 0xAARRGGBB of all pictures, and [`WINDOW`] more: a window may begin at any row.
     pub fn texels(&self) -> &[u32] {
         &self.texels
     }

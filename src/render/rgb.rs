@@ -33,13 +33,18 @@ impl Region {
 
     /// Takes in all pixels that an item may touch.
     pub fn add(&mut self, item: &Item) {
-        for y in item.y0..item.y1 {
-            let side = self.rows.len() as i32;
+        let side = self.rows.len() as i32;
+        let columns = |y| {
             let (left, right) = item.columns(y, side);
             // In fours, as pixels are converted.
-            let columns = (left & !3, ((right + 3) & !3).min(side));
-            let row = &mut self.rows[y as usize];
-            *row = hull(*row, if left < right { columns } else { (0, 0) });
+            if left < right { (left & !3, ((right + 3) & !3).min(side)) } else { (0, 0) }
+        };
+        let rows = &mut self.rows[item.y0 as usize..item.y1 as usize];
+        if (item.dxl, item.dxr) == (0, 0) {
+            let columns = columns(item.y0);
+            rows.iter_mut().for_each(|row| *row = hull(*row, columns));
+        } else {
+            rows.iter_mut().zip(item.y0..).for_each(|(row, y)| *row = hull(*row, columns(y)));
         }
     }
 
