@@ -307,7 +307,7 @@ fn report_is_one_file_and_equal_when_written_again() {
     for claim in claims(&like_the_paper(5)) {
         assert!(page.contains(&claim.measured), "{claim:?}");
     }
-    assert!(page.contains("initial_std = 1.0"), "the configuration is inside");
+    assert!(page.contains("initial_std = 1.5"), "the configuration is inside");
 }
 
 #[test]
