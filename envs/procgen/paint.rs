@@ -93,7 +93,7 @@ impl Canvas<'_> {
     }
 
     fn cells<G: Game>(&mut self, game: &G, e: &Engine) {
-        // Half of the games have a grid with nothing in it.
+        // Some games have a grid with nothing in it.
         let nothing = |kind: i32| (kind == INVALID_OBJ) | (kind == SPACE);
         let mut some = e.grid.cells().chunks(64);
         let empty = some.all(|kinds| kinds.iter().fold(true, |all, &kind| all & nothing(kind)));

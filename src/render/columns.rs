@@ -11,7 +11,7 @@ use pulp::x86::V3;
 #[derive(Default)]
 pub struct Columns {
     texels: Vec<u8>,
-    /// The same for eight neighbours at a time; none if eight of them show texels that lie apart.
+    /// The same for eight neighbours at a time, where these do not lie apart.
     near: Vec<Near>,
 }
 
@@ -45,8 +45,8 @@ impl Columns {
         }
     }
 
-    /// Shows rows: for each, `next` is given the pixels it fills, as many as there are columns, and gives
-    /// the window that the texels are in.
+    /// Shows rows: of each the window that its texels are in, and its pixels, as many as there are
+    /// columns.
     #[inline(always)]
     pub fn show<'a>(&self, rows: impl Iterator<Item = (&'a [u32; WINDOW], &'a mut [u32])>) {
         #[cfg(target_arch = "x86_64")]
@@ -56,22 +56,22 @@ impl Columns {
             return simd.vectorize(permuted::Permuted { simd, columns: self, rows });
         }
         for (source, row) in rows {
-            self.look_up(source, row);
+            look_up(source, &self.texels, row);
         }
     }
+}
 
-    #[inline(always)]
-    fn look_up(&self, source: &[u32; WINDOW], row: &mut [u32]) {
-        for (pixel, &column) in row.iter_mut().zip(&self.texels) {
-            *pixel = source[usize::from(column)];
-        }
+#[inline(always)]
+fn look_up(source: &[u32; WINDOW], columns: &[u8], row: &mut [u32]) {
+    for (pixel, &column) in row.iter_mut().zip(columns) {
+        *pixel = source[usize::from(column)];
     }
 }
 
 /// Compilers do not find the instruction that takes eight texels out of eight.
 #[cfg(target_arch = "x86_64")]
 mod permuted {
-    use super::{Columns, LANES, WINDOW};
+    use super::{Columns, LANES, WINDOW, look_up};
     use pulp::{NullaryFnOnce, cast, x86::V3};
 
     pub struct Permuted<'c, R> {
@@ -105,10 +105,7 @@ mod permuted {
                     let (low, high) = (of(near.first), of(near.first + LANES));
                     *block = cast(simd.avx2._mm256_blendv_epi8(low, high, far));
                 }
-                let done = blocks.len() * LANES;
-                for (pixel, &column) in rest.iter_mut().zip(&columns.texels[done..]) {
-                    *pixel = source[usize::from(column)];
-                }
+                look_up(source, &columns.texels[blocks.len() * LANES..], rest);
             }
         }
     }
