@@ -12,6 +12,7 @@ pub mod draw;
 pub mod levels;
 pub mod maze;
 pub mod procgen;
+pub mod pushchair;
 pub mod registry;
 pub mod rng;
 
