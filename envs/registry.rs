@@ -7,6 +7,7 @@ use crate::{
     levels::LevelSet,
     maze::Maze,
     procgen::games,
+    pushchair::PushChair,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -15,13 +16,19 @@ const MAZE: Entry = Entry::of::<Maze>(
     "the paper's brush maze: a corridor, five tines, a goal told by a context scalar",
 );
 
+const PUSHCHAIR: Entry = Entry::of::<PushChair>(
+    "pushchair",
+    "a dual-arm robot pushes a swivel chair to a goal (after ManiSkill)",
+);
+
 /// The environments of gslab, in the order in which they are listed. The games of Procgen have a
 /// table of their own.
 pub const ENVIRONMENTS: &[Entry] = &{
-    let mut all = [MAZE; 1 + games::ENVIRONMENTS.len()];
+    let mut all = [MAZE; 2 + games::ENVIRONMENTS.len()];
+    all[1] = PUSHCHAIR;
     let mut i = 0;
     while i < games::ENVIRONMENTS.len() {
-        all[1 + i] = games::ENVIRONMENTS[i];
+        all[2 + i] = games::ENVIRONMENTS[i];
         i += 1;
     }
     all

@@ -7,6 +7,7 @@ use rapier3d::{
     glamx::Vec2,
     math::{Pose, Vector},
 };
+use std::f32::consts::PI;
 
 /// A convex shape around the origin of its own frame; lengths in metres.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,6 +58,18 @@ impl Shape {
             Self::Sphere { radius } => radius,
             Self::Cylinder { radius, half_height } => Vec2::new(radius, half_height).length(),
             Self::Capsule { radius, half_height } => radius + half_height,
+        }
+    }
+
+    /// Cubic metres.
+    pub fn volume(&self) -> f32 {
+        match *self {
+            Self::Box { half } => 8.0 * half.element_product(),
+            Self::Sphere { radius } => 4.0 / 3.0 * PI * radius.powi(3),
+            Self::Cylinder { radius, half_height } => 2.0 * PI * radius * radius * half_height,
+            Self::Capsule { radius, half_height } => {
+                PI * radius * radius * (2.0 * half_height + 4.0 / 3.0 * radius)
+            }
         }
     }
 
