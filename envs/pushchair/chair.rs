@@ -117,7 +117,7 @@ pub enum Caster {
     Ball,
     /// A fork with one wheel.
     Single,
-    /// A fork with a wheel on either side.
+    /// A fork with a wheel on either side, on one axle.
     Twin,
 }
 
@@ -347,12 +347,11 @@ impl Chair {
     pub fn stability(&self) -> f32 {
         let middle = self.centre_of_mass();
         let poses = self.rest_poses();
-        let mut feet: Vec<Vector> = (0..self.links.len())
+        let feet: Vec<Vector> = (0..self.links.len())
             .filter(|&i| self.links[i].joint.rolls())
             .map(|i| poses[i].translation)
             .collect();
-        feet.sort_by(|a, b| libm::atan2f(a.y, a.x).total_cmp(&libm::atan2f(b.y, b.x)));
-        // Twin wheels make corners that may lie inside: an edge counts if all feet are on one side.
+        // An edge of the polygon has all feet on one side.
         let mut least = f32::MAX;
         for a in &feet {
             for b in &feet {
@@ -535,7 +534,7 @@ impl Build {
                 solids.push(still(frame, Vector::new(0.0, 0.0, under - 0.01), colour));
             }
             Base::Sled => {
-                let (x, y) = (radius * 0.85, radius * 0.8);
+                let (x, y) = (radius.max(0.28), radius.max(0.28) * 0.95);
                 for side in [-y, y] {
                     let [front, rear] = [x, -x].map(|x| Vector::new(x, side, top + 0.015));
                     solids.push(bar(rear, front, [0.045, 0.03], colour));
@@ -586,11 +585,15 @@ impl Build {
         let behind = Vector::new(-trail, 0.0, -high);
         let post = still(post, behind + Vector::new(0.0, beside, high / 2.0), self.base_colour);
         let fork = self.link(0, Joint::Fork, foot, vec![post]);
+        // Twin wheels share an axle.
         let sides: &[f32] = if twin { &[-1.0, 1.0] } else { &[0.0] };
-        for side in sides {
-            let at = behind + Vector::new(0.0, side * (half_width + 0.007), 0.0);
-            self.link(fork, Joint::Wheel, at, vec![wheel(half_width)]);
-        }
+        let wheels = sides.iter().map(|side| {
+            let mut wheel = wheel(half_width);
+            wheel.pose.translation.y = side * (half_width + 0.007);
+            wheel
+        });
+        let wheels = wheels.collect();
+        self.link(fork, Joint::Wheel, behind, wheels);
     }
 
     /// The link of the seat; its frame is at the middle of the upper side.

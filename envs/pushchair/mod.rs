@@ -62,9 +62,9 @@ pub struct Options {
     pub observed: Observed,
     /// Whether the state holds the target in the robot's frame (§7.2); zeros if not.
     pub goal_in_state: bool,
-    /// Steps of the physics in each tick of 0.01 s.
+    /// Steps of the motion in each tick of 0.01 s.
     pub substeps: u32,
-    /// Iterations of the solver in each step of the physics.
+    /// Sweeps of the solver over all contacts, drives and limits in such a step.
     pub iterations: u32,
 }
 
@@ -78,7 +78,7 @@ impl Default for Options {
             observed: Observed::Privileged,
             goal_in_state: false,
             substeps: 1,
-            iterations: 2,
+            iterations: 8,
         }
     }
 }

@@ -1,23 +1,27 @@
-//! A scripted pusher, which sees everything: it walks behind the chair, brings its hands to the
-//! height of the seat and pushes the chair to the target. It shows that the task can be solved; its
+//! A scripted pusher, which sees everything: it walks behind the chair, brings its hands down to
+//! the chair's foot and pushes it to the target. It shows that the task can be solved; its
 //! return is what others are measured by.
 
 use super::{
     PushChair,
     robot::{DOF, REST},
 };
-use rapier3d::{glamx::Vec2, math::Pose};
+use rapier3d::glamx::Vec2;
 use std::f32::consts::PI;
 
-/// Joints of the right arm that hold the hand 0.65 m before the base, 0.16 m beside its middle and
+/// Joints of the right arm that hold the hand 0.7 m before the base, 0.16 m beside its middle and
 /// [`HAND`] above the torso's zero, pointing forward and down.
 const ARM: [f32; 7] = [0.03, 1.71, -0.69, -1.22, -2.39, 2.18, 0.78];
 /// Height of the finger tips in that posture above where the vertical actuator stands, in metres.
 const HAND: f32 = 0.021;
+/// Height at which the hands meet the chair, in metres: under its seat, where pushing does not tip it.
+const CONTACT: f32 = 0.1;
 /// Distance of the finger tips from the base, in metres.
 const REACH: f32 = 0.7;
 /// Distance from the chair at which it walks around it, in metres.
 const AROUND: f32 = 1.1;
+/// Distance from the chair at which the arms come down without touching it, in metres.
+const CLEAR: f32 = 1.05;
 
 /// What the pusher does in a world, `[DOF]` in -1..1.
 pub fn act(world: &PushChair) -> [f32; DOF] {
@@ -43,28 +47,25 @@ pub fn act(world: &PushChair) -> [f32; DOF] {
     action
 }
 
-/// Where the joints should be, and whether they nearly are.
+/// Where the joints should be, and whether they nearly are. Near the chair the arms stay up until
+/// they have once been brought down.
 fn posture(world: &PushChair, position: &[f32; DOF]) -> ([f32; DOF], bool) {
     let mut joints = REST;
-    joints[3] = 0.1 - HAND;
+    joints[3] = CONTACT - HAND;
     joints[4..11].copy_from_slice(&ARM);
     joints[13..20].copy_from_slice(&ARM);
     // The left arm mirrors the right one: every other joint turns the other way.
     for dof in [13, 15, 17] {
         joints[dof] = -joints[dof];
     }
-    let off = |dof: usize| (joints[dof] - position[dof]).abs();
-    let ready = off(3) < 0.05 && (4..11).chain(13..20).all(|dof| off(dof) < 0.15);
+    let within = |dof: usize, off: f32| (joints[dof] - position[dof]).abs() < off;
+    let arms = |off: f32| (4..11).chain(13..20).all(|dof| within(dof, off));
+    let away = Vec2::new(position[0], position[1]) - world.root().translation.truncate();
+    if away.length() < CLEAR && !arms(0.6) {
+        return (REST, false);
+    }
+    let ready = within(3, 0.05) && arms(0.15);
     (joints, ready)
-}
-
-/// Height at which the hands meet the chair, above the ground: the seat's.
-fn contact_height(world: &PushChair) -> f32 {
-    let chair = world.chair();
-    let seat =
-        chair.links.iter().position(|link| matches!(link.joint, super::chair::Joint::Seat { .. }));
-    let pose: Pose = chair.rest_poses()[seat.expect("every chair has a seat")];
-    pose.translation.z + super::chair::ROOT_HEIGHT - 0.03
 }
 
 /// The base's velocity in the world, in m/s, and how it turns, in rad/s.
@@ -89,7 +90,7 @@ fn walk(world: &PushChair, position: &[f32; DOF], ready: bool) -> (Vec2, f32) {
     }
     let sideways = around * (-2.0 * angle * radius).clamp(-0.5, 0.5);
     if ready && (behind || (touching && angle.abs() < 0.3)) {
-        let speed = (2.0 * (distance - 0.04)).clamp(0.08, 0.42);
+        let speed = (2.0 * (distance - 0.04)).clamp(0.08, 0.45);
         let free = radius > REACH + 0.4;
         return (to_target * if free { 0.5 } else { speed } + sideways, turn);
     }

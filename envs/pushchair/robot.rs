@@ -5,10 +5,7 @@
 //! and yaw, height, then for the right arm and the left one seven joints and two fingers.
 
 use super::solid::{Class, Shape, Solid};
-use rapier3d::{
-    glamx::EulerRot,
-    math::{Pose, Rotation, Vector},
-};
+use rapier3d::math::{Pose, Rotation, Vector};
 use serde::{Deserialize, Serialize};
 use std::f32::consts::{FRAC_PI_2, FRAC_PI_4};
 
@@ -95,6 +92,14 @@ pub fn links() -> Vec<Link> {
         arm(side, &mut links);
     }
     links
+}
+
+/// Limits of every joint, in radians and metres; the base has none.
+pub fn limits() -> [[f32; 2]; DOF] {
+    let mut limits = [[f32::NEG_INFINITY, f32::INFINITY]; DOF];
+    let own = links().into_iter().skip(1).map(|link| link.limits.expect("only the base has none"));
+    limits[BODY - 1..].iter_mut().zip(own).for_each(|(limits, own)| *limits = own);
+    limits
 }
 
 fn base() -> Link {
@@ -361,9 +366,4 @@ impl Controllers {
         }
         &self.velocity
     }
-}
-
-/// The yaw of a rotation around the world's z axis.
-pub fn yaw(rotation: Rotation) -> f32 {
-    rotation.to_euler(EulerRot::ZYX).0
 }

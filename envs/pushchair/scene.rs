@@ -9,6 +9,7 @@ use super::{
 };
 use rapier3d::{math::Vector, prelude::*};
 use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
 
 /// Ticks of the controllers in a step of the environment: 100 Hz against 20 Hz (pushchair.md §1).
 pub const TICKS: usize = 5;
@@ -16,9 +17,9 @@ pub const TICKS: usize = 5;
 /// How finely time is cut; see docs/pushchair.md for what was tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Solver {
-    /// Steps of the physics in a tick.
+    /// Steps of the motion in a tick; contacts are looked for once a tick.
     pub substeps: u32,
-    /// Iterations of the solver in such a step.
+    /// Sweeps over all contacts, drives and limits in such a step.
     pub iterations: u32,
 }
 
@@ -35,7 +36,6 @@ pub struct Resistance {
 pub struct Scene {
     world: World,
     controllers: Controllers,
-    substeps: u32,
     /// The bodies of the robot's links, in their order.
     robot: Vec<RigidBodyHandle>,
     /// The bodies of the chair's links, in their order.
@@ -94,12 +94,15 @@ mod friction {
     pub const FINGER: f32 = 2.0;
 }
 
+/// Of the robot's joints.
+static LIMITS: LazyLock<[[f32; 2]; DOF]> = LazyLock::new(robot::limits);
+
 /// Stiffness of the spring that holds up a back that tilts, in Nm/rad. Resting on the limit of a joint
 /// instead lets the solver put energy into the chair.
 const BACK_STIFFNESS: f32 = 60.0;
 /// What a finger's drive adds to its inertia, in kg: fingers of 15 g alone are flung far beyond their
 /// limits by the arms that carry them.
-const FINGER_ARMATURE: f32 = 0.1;
+const FINGER_ARMATURE: f32 = 1.0;
 
 /// Torques above which a joint counts as touched, in Nm or N (pushchair.md §7.2).
 const TOUCHED: f32 = 0.1;
@@ -116,21 +119,16 @@ impl Scene {
     ) -> Self {
         let mut world = PhysicsWorld::new();
         world.gravity = Vector::Z * -9.81;
-        world.integration_parameters.dt = 1.0 / (robot::CONTROL_RATE * solver.substeps as f32);
-        world.integration_parameters.num_solver_iterations = solver.iterations as usize;
+        world.integration_parameters.dt = 1.0 / robot::CONTROL_RATE;
+        world.integration_parameters.num_solver_iterations = solver.substeps as usize;
+        world.integration_parameters.num_internal_pgs_iterations = solver.iterations as usize;
         let ground = ColliderBuilder::new(SharedShape::halfspace(Vector::Z))
             .friction(friction::GROUND)
             .collision_groups(groups::OF_GROUND);
         world.insert_collider(ground, None);
         let robot = insert_robot(&mut world, base);
         let chair = insert_chair(&mut world, chair, chair_pose, resistance);
-        Self {
-            world: World(world),
-            controllers: Controllers::default(),
-            substeps: solver.substeps,
-            robot,
-            chair,
-        }
+        Self { world: World(world), controllers: Controllers::default(), robot, chair }
     }
 
     /// One step of the environment: [`TICKS`] ticks of the controllers with the same action,
@@ -141,17 +139,41 @@ impl Scene {
             let position = self.joint_positions();
             let velocity = *self.controllers.tick(action, position[2], &position);
             self.aim(&velocity);
-            for _ in 0..self.substeps {
-                self.world.0.step();
-                if !self.world.0.quarantine().is_empty() {
-                    return false;
-                }
+            self.world.0.step();
+            if !self.world.0.quarantine().is_empty() {
+                return false;
             }
+            self.hold_limits();
         }
         self.robot.iter().chain(&self.chair).all(|&body| {
             let body = &self.world.0.bodies[body];
             body.position().is_finite() && body.linvel().is_finite() && body.angvel().is_finite()
         })
+    }
+
+    /// Takes joints back to the limits that the solver let them pass, and what velocity would bring
+    /// them beyond again: arms that are swung at full strength fling their fingers.
+    fn hold_limits(&mut self) {
+        let position = self.joint_positions();
+        let mut back = [0.0; DOF];
+        for (back, (q, limits)) in back.iter_mut().zip(position.iter().zip(LIMITS.iter())) {
+            *back = q.clamp(limits[0], limits[1]) - q;
+        }
+        if back == [0.0; DOF] {
+            return;
+        }
+        let world = &mut self.world.0;
+        let link = world.multibody_joints.rigid_body_link(self.robot[robot::BASE]).copied();
+        let id = link.expect("the base is a link of the robot").multibody;
+        let multibody = world.multibody_joints.get_multibody_mut(id).expect("the robot is one");
+        multibody.apply_displacements(&back);
+        for (velocity, back) in multibody.generalized_velocity_mut().iter_mut().zip(back) {
+            if *velocity * back < 0.0 {
+                *velocity = 0.0;
+            }
+        }
+        multibody.forward_kinematics(&world.bodies, false);
+        multibody.update_rigid_bodies(&mut world.bodies, true);
     }
 
     /// Sets what the drives aim at, in m/s and rad/s.
