@@ -3,8 +3,14 @@
 //! A variation is a chair; the seed of a level places robot and chair and draws the resistance of
 //! the chair's joints. The target is the origin of the world.
 
+mod camera;
 pub mod chair;
+pub mod cloud;
+mod half;
+mod light;
+pub mod picture;
 pub mod pusher;
+mod ray;
 pub mod reward;
 pub mod robot;
 pub mod scene;
@@ -12,6 +18,9 @@ pub mod solid;
 pub mod surface;
 #[cfg(test)]
 mod tests;
+
+/// Vectors, poses and matrices of solids.
+pub use rapier3d::math;
 
 use crate::{
     Action, ActionSpace, End, Env, Level, OptionError, Spec, Step, draw::DrawList, rng::Stream,
