@@ -111,6 +111,8 @@ pub trait Batch: Send + Sync {
     fn sense(&self, observations: &mut [f32]);
     /// Lists what a world looks like; see [`Env::draw`].
     fn draw(&self, world: usize, size: u32, list: &mut DrawList);
+    /// What people see of a world; see [`Env::picture`].
+    fn picture(&self, world: usize, size: u32) -> Option<Vec<u8>>;
     /// Every world, level counter and running statistic as bytes.
     fn snapshot(&self) -> Vec<u8>;
     /// Continues exactly where [`Batch::snapshot`] was taken.
@@ -214,6 +216,10 @@ impl<E: Env> Batch for Worlds<E> {
 
     fn draw(&self, world: usize, size: u32, list: &mut DrawList) {
         self.slots[world].world.draw(size, list);
+    }
+
+    fn picture(&self, world: usize, size: u32) -> Option<Vec<u8>> {
+        self.slots[world].world.picture(size)
     }
 
     fn snapshot(&self) -> Vec<u8> {

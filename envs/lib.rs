@@ -119,4 +119,10 @@ pub trait Env: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
 
     /// Lists what the world looks like on `size * size` pixels; `list` must be empty.
     fn draw(&self, size: u32, list: &mut DrawList);
+
+    /// What people see of a world that is not drawn by a list: `[size, size, 3]` bytes red, green,
+    /// blue, row by row from the top.
+    fn picture(&self, _size: u32) -> Option<Vec<u8>> {
+        None
+    }
 }

@@ -177,6 +177,12 @@ impl Pool {
         self.shards[i / self.shard].batch.draw(i % self.shard, size, list);
     }
 
+    /// What people see of environment `i`, if a list does not draw it; see
+    /// [`Env::picture`](gslab_envs::Env::picture).
+    pub fn picture(&self, i: usize, size: u32) -> Option<Vec<u8>> {
+        self.shards[i / self.shard].batch.picture(i % self.shard, size)
+    }
+
     /// Every world and counter, one entry a shard.
     pub fn snapshot(&self) -> Vec<Vec<u8>> {
         self.shards.iter().map(|shard| shard.batch.snapshot()).collect()

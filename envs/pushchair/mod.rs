@@ -26,6 +26,7 @@ use crate::{
     Action, ActionSpace, End, Env, Level, OptionError, Spec, Step, draw::DrawList, rng::Stream,
 };
 use chair::Chair;
+use cloud::{Base, Cameras, Cloud, Draw};
 use rapier3d::{
     glamx::Vec2,
     math::{Pose, Rotation, Vector},
@@ -34,7 +35,12 @@ use reward::{Measures, Streaks};
 use robot::DOF;
 use scene::{Resistance, Scene, Solver};
 use serde::{Deserialize, Serialize};
-use std::{f32::consts::PI, sync::Arc};
+use solid::{Class, Shape, Solid};
+use std::{
+    cell::RefCell,
+    f32::consts::PI,
+    sync::{Arc, LazyLock},
+};
 use surface::Surface;
 
 /// Numbers of the robot's own state (pushchair.md §7.1).
@@ -45,6 +51,17 @@ pub const STATE: usize = ROBOT_STATE + DOF;
 /// (3), z axis (3), velocity (3) and rotation (3).
 pub const PRIVILEGED: usize = STATE + 17;
 
+/// Of the red ball at the target, in metres (§4).
+const GOAL_RADIUS: f32 = 0.15;
+
+/// The robot's links.
+static ROBOT: LazyLock<Vec<robot::Link>> = LazyLock::new(robot::links);
+
+thread_local! {
+    /// Working memory of the cameras, and the last cloud that they took.
+    static CAMERAS: RefCell<(Cameras, Cloud)> = RefCell::default();
+}
+
 /// What an agent sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -54,6 +71,9 @@ pub enum Observed {
     Privileged,
     /// The robot's state alone, [`STATE`] numbers.
     State,
+    /// The robot's state and a point cloud, as in the paper: [`STATE`] numbers, then
+    /// [`cloud::POINTS`] rows of [`cloud::CHANNELS`] as [`cloud::Cloud::write`] writes them.
+    Cloud,
 }
 
 /// Settings of PushChair.
@@ -196,6 +216,24 @@ impl PushChair {
         }
     }
 
+    /// Everything that is seen, in the world.
+    pub fn solids(&self) -> Vec<Solid> {
+        let place = |pose: Pose| move |solid: &Solid| Solid { pose: pose * solid.pose, ..*solid };
+        let mut solids = vec![Solid {
+            shape: Shape::Sphere { radius: GOAL_RADIUS },
+            pose: Pose::IDENTITY,
+            colour: [255, 0, 0],
+            class: Class::Goal,
+        }];
+        for (link, pose) in self.body.chair.links.iter().zip(self.scene.chair_poses()) {
+            solids.extend(link.solids.iter().map(place(pose)));
+        }
+        for (l, link) in ROBOT.iter().enumerate() {
+            solids.extend(link.solids.iter().map(place(self.scene.robot_pose(l))));
+        }
+        solids
+    }
+
     fn root(&self) -> Pose {
         self.scene.chair_poses().next().expect("a chair has a root")
     }
@@ -230,6 +268,20 @@ impl PushChair {
         state.extend(&positions[3..]);
         state.extend(&velocities[3..]);
         state.extend(scene.touched_joints().map(|touched| f32::from(u8::from(touched))));
+        if self.options.observed == Observed::Cloud {
+            let [x, y, yaw, ..] = positions;
+            let draw = Draw {
+                stream: Stream::new(self.body.seeds.surface, "cloud"),
+                step: self.steps.into(),
+            };
+            let solids = self.solids();
+            CAMERAS.with_borrow_mut(|(cameras, cloud)| {
+                cameras.cloud(&solids, Base { x, y, yaw }, draw, cloud);
+                self.state.resize(STATE + cloud::POINTS * cloud::CHANNELS, 0.0);
+                cloud.write(&mut self.state[STATE..]);
+            });
+            return;
+        }
         if self.options.observed == Observed::Privileged {
             let root = scene.chair_poses().next().expect("a chair has a root");
             let (velocity, spin) = scene.chair_velocity();
@@ -275,6 +327,7 @@ impl Env for PushChair {
             observation: match options.observed {
                 Observed::Privileged => PRIVILEGED,
                 Observed::State => STATE,
+                Observed::Cloud => STATE + cloud::POINTS * cloud::CHANNELS,
             },
             action: ActionSpace::Continuous { dim: DOF },
             variations: options.chairs,
@@ -349,5 +402,15 @@ impl Env for PushChair {
         out.copy_from_slice(&self.state);
     }
 
+    /// Nothing: [`Env::picture`] shows it.
     fn draw(&self, _size: u32, _list: &mut DrawList) {}
+
+    fn picture(&self, size: u32) -> Option<Vec<u8>> {
+        /// From where people look, beside the middle between target and robot, in metres.
+        const EYE: Vector = Vector::new(1.9, -2.2, 2.1);
+        let [x, y, ..] = self.scene.joint_positions();
+        let middle = Vector::new(x / 2.0, y / 2.0, 0.35);
+        let side = size as usize;
+        Some(picture::picture(&self.solids(), (middle + EYE, middle), 0.75, (side, side)))
+    }
 }

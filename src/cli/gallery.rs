@@ -69,8 +69,7 @@ impl Gallery {
             let scene = self.art.scene(Config::of_environment(environment, &settings)?)?;
             let mut recording = Recording::new(&scene, Some(level), 1, 0, None)?;
             (1..number).for_each(|_| recording.step());
-            let list = |list: &mut _| recording.worlds.draw(0, self.size, list);
-            frames.push((environment, scene.painter(self.size).draw(list)));
+            frames.push((environment, scene.painter(self.size).show(&recording.worlds, 0)));
         }
         let sheet = Sheet { size: self.size, frames };
         let picture = plot::pixels(&sheet).map_err(|error| Error::Figure(error.to_string()))?;

@@ -91,8 +91,7 @@ impl Record {
         for number in 1..=self.steps {
             if kind == Kind::Gif || number == self.steps {
                 for (i, frame) in frames.iter_mut().enumerate() {
-                    let list = |list: &mut _| recording.worlds.draw(i, self.size, list);
-                    frame.draw(&mut painter, list, &mut shown);
+                    frame.show(&mut painter, &recording.worlds, i, &mut shown);
                     grid.put(i, &shown, &mut picture);
                 }
             }

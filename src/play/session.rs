@@ -278,8 +278,7 @@ impl Session {
     /// Puts the agent's view on film, if one is being made.
     fn shoot(&mut self) -> Result<(), SessionError> {
         let Some(film) = &mut self.film else { return Ok(()) };
-        let list = |list: &mut _| self.world.draw(0, AGENTS_VIEW, list);
-        film.push(self.agents_view.draw(list))?;
+        film.push(self.agents_view.show(&self.world, 0))?;
         Ok(())
     }
 
@@ -313,8 +312,7 @@ impl Session {
                 pixels: vec![0; 3 * (size * size) as usize],
             }),
         };
-        let list = |list: &mut _| self.world.draw(0, size, list);
-        view.frame.draw(&mut view.painter, list, &mut view.pixels);
+        view.frame.show(&mut view.painter, &self.world, 0, &mut view.pixels);
         (&view.pixels, size)
     }
 

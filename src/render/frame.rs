@@ -6,6 +6,7 @@ use super::{
     pictures::Pictures,
     rgb::{Region, read_rgb, write_rgb},
 };
+use crate::pool::Pool;
 use gslab_envs::draw::{Call, DrawList};
 use std::sync::Arc;
 
@@ -48,6 +49,13 @@ impl Painter {
     pub fn draw(&mut self, list: impl FnOnce(&mut DrawList)) -> Vec<u8> {
         let mut out = vec![0; self.frame_bytes()];
         Frame::default().draw(self, list, &mut out);
+        out
+    }
+
+    /// What people see of a world of a pool, as [`Frame::show`] would write it.
+    pub fn show(&mut self, pool: &Pool, world: usize) -> Vec<u8> {
+        let mut out = vec![0; self.frame_bytes()];
+        Frame::default().show(self, pool, world, &mut out);
         out
     }
 }
@@ -103,6 +111,15 @@ impl Frame {
                 self.kept = None;
                 painter.draw_first(painter.list.calls.len(), out);
             }
+        }
+    }
+
+    /// Draws what people see of a world of a pool; see [`Frame::draw`].
+    pub fn show(&mut self, painter: &mut Painter, pool: &Pool, world: usize, out: &mut [u8]) {
+        let size = painter.size();
+        match pool.picture(world, size) {
+            Some(picture) => out.copy_from_slice(&picture),
+            None => self.draw(painter, |list| pool.draw(world, size, list), out),
         }
     }
 
