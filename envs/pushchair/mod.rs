@@ -407,10 +407,10 @@ impl Env for PushChair {
 
     fn picture(&self, size: u32) -> Option<Vec<u8>> {
         /// From where people look, beside the middle between target and robot, in metres.
-        const EYE: Vector = Vector::new(1.9, -2.2, 2.1);
+        const EYE: Vector = Vector::new(2.1, -2.4, 2.2);
         let [x, y, ..] = self.scene.joint_positions();
-        let middle = Vector::new(x / 2.0, y / 2.0, 0.35);
+        let middle = Vector::new(x / 2.0, y / 2.0, 0.5);
         let side = size as usize;
-        Some(picture::picture(&self.solids(), (middle + EYE, middle), 0.75, (side, side)))
+        Some(picture::picture(&self.solids(), (middle + EYE, middle), 0.85, (side, side)))
     }
 }
