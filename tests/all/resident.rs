@@ -315,7 +315,7 @@ fn learning() -> Learning {
         auxiliary_environments: 2,
         ..ppg::Config::default()
     };
-    Learning { ppo, ppg }
+    Learning { ppo, ppg, ..Learning::default() }
 }
 
 #[test]
