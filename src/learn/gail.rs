@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_loss_and_its_gradient_equal_the_definition() {
-        let (policy, experts) = (pairs(vec![-0.8, 0.3, 0.9]), pairs(vec![0.5, -0.1]));
+        let (policy, experts) = (pairs(vec![-0.8, -0.3, -0.9]), pairs(vec![0.5, 0.1]));
         let mut discriminator = discriminator();
         let settings = adam::Settings { learning_rate: 1e-2, max_grad_norm: f32::INFINITY };
         let probability = |d: &Discriminator, batch: &Transitions| -> Vec<f64> {

@@ -470,6 +470,24 @@ mod tests {
     }
 
     #[test]
+    fn sac_and_gail_begin_with_table_11() {
+        let c = with(&[]).unwrap();
+        let s = &c.sac;
+        assert_eq!((s.learning_rate, s.gamma, s.tau, s.capacity), (3e-4, 0.95, 0.005, 2_000_000));
+        assert_eq!((s.environments, s.minibatch, s.collect, s.updates), (4, 200, 64, 4));
+        assert_eq!((c.gail.learning_rate, c.gail.updates, c.gail.interval), (3e-4, 5, 100));
+        let schedule = s.schedule();
+        assert_eq!((schedule.steps, schedule.rounds, schedule.samples()), (16, 25, 1600));
+        assert_eq!(schedule.iterations(20_000_000), 12_500);
+        // An iteration has 100 policy updates, one round of the discriminator.
+        assert_eq!((schedule.rounds * s.updates) as u64, c.gail.interval);
+        let c = Config::from_preset("maze-sac", &["gsl.specialist_environments=2".into()]).unwrap();
+        c.validate_for_gsl().unwrap();
+        let specialists = c.specialist_learning().sac.schedule();
+        assert_eq!((specialists.steps, specialists.samples()), (32, 1600));
+    }
+
+    #[test]
     fn maze_preset_holds_tables_4_and_5() {
         let c = with(&[]).unwrap();
         let p = &c.ppo;

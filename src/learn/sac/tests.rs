@@ -260,7 +260,7 @@ fn the_default_form_of_a_policy_spreads_its_actions_at_first() {
 
 fn maze() -> Box<dyn registry::Family> {
     // A short corridor and a fast agent, and a reward that leads there.
-    let options = "corridor_length = 1.0\nspeed = 0.5\nhorizon = 30\nreward = \"exact\"\n\
+    let options = "corridor_length = 2.0\nspeed = 0.5\nhorizon = 30\nreward = \"exact\"\n\
         middle_spacing = 1.25\ntine_spacing = 1.25\nspine_width = 2.0";
     let entry = registry::find("maze").expect("the maze is registered");
     entry.build(&options.parse().expect("valid TOML")).expect("valid options")
