@@ -220,11 +220,13 @@ struct Twins<C: Agent, G: Agent> {
 impl<C, G> Twins<C, G>
 where
     C: Agent<
+            Report = ppo::Report,
             Experience = ppo::categorical::Choices,
             Demonstrations = dapg::categorical::Demonstrations,
         >,
     G: Agent<
             Weights = C::Weights,
+            Report = ppo::Report,
             Experience = ppo::gpu::ResidentChoices,
             Demonstrations = dapg::categorical::Demonstrations,
         >,
