@@ -143,10 +143,11 @@ impl Replay {
     pub fn push(&mut self, step: Step<'_>) {
         let Form { environments, observation, .. } = self.form;
         let at = self.place(self.written);
-        put(&mut self.observations, at, environments, step.observations);
-        put(&mut self.actions, at, environments, step.actions);
-        put(&mut self.rewards, at, environments, step.rewards);
-        put(&mut self.ends, at, environments, step.ends);
+        let rows = (environments, self.capacity);
+        put(&mut self.observations, at, rows, step.observations);
+        put(&mut self.actions, at, rows, step.actions);
+        put(&mut self.rewards, at, rows, step.rewards);
+        put(&mut self.ends, at, rows, step.ends);
         let ended = (self.written..).zip(step.ends).filter(|(_, end)| **end != End::Running);
         let ended = ended.zip(step.last.chunks_exact(observation));
         self.last.extend(ended.map(|((row, _), last)| (row, last.into())));
@@ -231,15 +232,19 @@ fn span(values: &[f32], width: usize, at: usize, count: usize) -> &[f32] {
     &values[at * width..(at + count) * width]
 }
 
-/// Writes rows at row `at` of a ring that is still growing if it ends there; `rows` says how many
-/// they are.
-fn put<T: Copy>(ring: &mut Vec<T>, at: usize, rows: usize, values: &[T]) {
-    let start = at * (values.len() / rows);
-    if start == ring.len() {
-        ring.extend_from_slice(values);
-    } else {
+/// Writes `rows` rows at row `at` of a ring that grows to `capacity` rows.
+fn put<T: Copy>(ring: &mut Vec<T>, at: usize, (rows, capacity): (usize, usize), values: &[T]) {
+    let width = values.len() / rows;
+    let start = at * width;
+    if start < ring.len() {
         ring[start..start + values.len()].copy_from_slice(values);
+        return;
     }
+    if ring.capacity() < start + values.len() {
+        // Doubling beyond the capacity would take memory that is never used.
+        ring.reserve_exact(start.max(values.len()).min(capacity * width - start));
+    }
+    ring.extend_from_slice(values);
 }
 
 #[cfg(test)]
@@ -337,6 +342,7 @@ mod tests {
             let mut naive = Transitions::default();
             all.iter().for_each(|&row| naive.append(&played.naive(row)));
             assert_eq!(replay.gather(&all), naive);
+            assert!(replay.rewards.capacity() <= 24, "the ring grew beyond its capacity");
             assert!(replay.last.len() <= 24, "last observations of rows that are gone are kept");
         }
         assert!(ends[0] > 20 && ends[1] > ends[0], "no ends to speak of: {ends:?}");
