@@ -4,7 +4,7 @@
 use crate::gpu::GpuError;
 use crate::{
     device::DeviceError,
-    learn::pixels::memory::Needs,
+    learn::{pixels::memory::Needs, replay::memory::TooLarge},
     play::{
         actor::OtherPolicy, media::MediaError, scene::SceneError, session::SessionError,
         terminal::TerminalError,
@@ -30,6 +30,8 @@ pub enum Error {
     Metrics(#[from] metrics::Error),
     #[error(transparent)]
     Device(#[from] DeviceError),
+    #[error(transparent)]
+    Memory(#[from] TooLarge),
     #[error(transparent)]
     Pictures(#[from] PictureError),
     #[cfg(feature = "gpu")]
@@ -72,7 +74,7 @@ pub enum Error {
          lower gsl.demonstration_threshold, or train the specialists longer"
     )]
     NoDemonstrations { threshold: f64, tried: u64 },
-    #[error("{run}: no specialist could be trained: lower ppo.learning_rate", run = .run.display())]
+    #[error("{run}: no specialist could be trained: lower the learning rate", run = .run.display())]
     NoSpecialist { run: PathBuf },
     #[error(
         "{error}. {needs}What {run} had at its last checkpoint is kept: go on with \

@@ -43,7 +43,10 @@ fn resident_memory() -> u64 {
 }
 
 /// Plays, learns and acts; calls `look` after the warm-up and at the end.
-fn train<A: Agent<Weights = Weights>>(device: &Device, mut look: impl FnMut(&A)) {
+fn train<A: Agent<Weights = Weights, Report = ppo::Report>>(
+    device: &Device,
+    mut look: impl FnMut(&A),
+) {
     let family = registry::find(GAME).expect("the game is registered");
     let family = family.build(&toml::Table::new()).expect("valid options");
     let levels = LevelSet::new((0..100).collect(), Order::Uniform, 1).expect("levels");

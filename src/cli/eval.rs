@@ -9,7 +9,9 @@ use crate::{
         algorithm1::Plateau,
         evaluate::{Acting, Evaluation, evaluate},
     },
-    learn::{agent::Agent, pixels::Pixels, ppg::Phasic, vectors::GaussianAgent},
+    learn::{
+        agent::Agent, pixels::Pixels, ppg::Phasic, sac::agent::SacAgent, vectors::GaussianAgent,
+    },
     run::{
         config::{Algorithm, Config, Overlap},
         directory,
@@ -82,17 +84,18 @@ impl Eval {
             sets.push(("test", config.on_test_levels(self.test_levels, overlap)?.family()?));
         }
         let action = sets[0].1.spec().action;
-        let (device, _) = self.machine.start()?;
+        let (device, _) = self.machine.start_for(config.algorithm)?;
         let measure = match (action, config.algorithm) {
+            (ActionSpace::Continuous { .. }, Algorithm::Sac) => Self::measure::<SacAgent>,
             (ActionSpace::Continuous { .. }, _) => Self::measure::<GaussianAgent>,
-            #[cfg(feature = "gpu")]
-            (_, Algorithm::Ppo) if device.is_gpu() => Self::measure::<ResidentPixels>,
             #[cfg(feature = "gpu")]
             (_, Algorithm::Ppg) if device.is_gpu() => {
                 Self::measure::<ResidentPixels<ResidentPhasic>>
             }
-            (_, Algorithm::Ppo) => Self::measure::<Pixels>,
             (_, Algorithm::Ppg) => Self::measure::<Pixels<Phasic>>,
+            #[cfg(feature = "gpu")]
+            _ if device.is_gpu() => Self::measure::<ResidentPixels>,
+            _ => Self::measure::<Pixels>,
         };
         let mut measured = Vec::new();
         for dir in seeds(&self.run)? {

@@ -15,7 +15,7 @@ pub struct Gsl {
 impl Gsl {
     pub fn run(self) -> Result<ExitCode> {
         let config = task::settings(&self.source, &self.new.settings)?;
-        config.validate_split()?;
+        config.validate_for_gsl()?;
         let name = format!("gsl-{}", config.environment);
         let task = Task::Gsl { first_seed: self.new.seed, seeds: self.new.seeds };
         task::begin(&self.new, &name, &task, &config)?;

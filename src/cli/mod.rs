@@ -23,6 +23,7 @@ use crate::{
     error::{Error, Result},
     run,
     run::{
+        config::Algorithm,
         file::{FileError, write_atomic},
         interrupt,
         progress::Progress,
@@ -53,7 +54,7 @@ pub struct Arguments {
 enum Command {
     /// Run an experiment of the paper from nothing to its figure and report
     Reproduce(reproduce::Reproduce),
-    /// Train one policy with PPO on every variation of an environment
+    /// Train one policy on every variation of an environment
     Train(train::Train),
     /// Run Generalist-Specialist Learning (Algorithm 1)
     Gsl(gsl::Gsl),
@@ -138,6 +139,19 @@ impl Machine {
         start_threads(self.threads)?;
         interrupt::install();
         Ok((device::open(self.device)?, Progress::new(self.output.quiet)))
+    }
+}
+
+impl Machine {
+    /// [`Machine::start`] for an algorithm, on a device that it runs on.
+    fn start_for(&self, algorithm: Algorithm) -> Result<(Device, Progress)> {
+        match (algorithm, self.device) {
+            (Algorithm::Ppo | Algorithm::Ppg, _) => self.start(),
+            (Algorithm::Sac, DeviceChoice::Gpu) => {
+                Err(Error::Usage("--device gpu: SAC runs on the CPU: use --device cpu".into()))
+            }
+            (Algorithm::Sac, _) => Self { device: DeviceChoice::Cpu, ..self.clone() }.start(),
+        }
     }
 }
 

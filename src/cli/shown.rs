@@ -87,13 +87,14 @@ pub fn policy(run: &Path, name: &str, spec: &Spec, seed: u64) -> Result<Actor> {
     let first = seeds(run)?.swap_remove(0);
     let environment = &config.environment;
     let actor = match (config.family()?.spec().action, config.algorithm) {
-        (ActionSpace::Continuous { .. }, _) => Actor::gaussian(weights(&first, name)?, spec, seed),
-        (_, Algorithm::Ppo) => {
-            Actor::pixels::<CpuImpala>(weights(&first, name)?, environment, spec, seed)
+        (ActionSpace::Continuous { .. }, Algorithm::Sac) => {
+            Actor::squashed(weights(&first, name)?, spec, seed)
         }
+        (ActionSpace::Continuous { .. }, _) => Actor::gaussian(weights(&first, name)?, spec, seed),
         (_, Algorithm::Ppg) => {
             Actor::pixels::<Phasic>(weights(&first, name)?, environment, spec, seed)
         }
+        _ => Actor::pixels::<CpuImpala>(weights(&first, name)?, environment, spec, seed),
     };
     actor.map_err(|error| Error::OtherPolicy { run: run.into(), error })
 }

@@ -19,6 +19,8 @@ use crate::{
         impala,
         pixels::{Pixels, memory::Needs},
         ppg::{self, Phasic},
+        replay::{Form, memory::Needs as ReplayNeeds},
+        sac::{self, agent::SacAgent},
         vectors::GaussianAgent,
     },
     run::{
@@ -28,7 +30,7 @@ use crate::{
         phase::{Context, FINAL, Phase, unobserved},
     },
 };
-use gslab_envs::{ActionSpace, rng::derive_seed};
+use gslab_envs::{ActionSpace, Spec, rng::derive_seed};
 use serde::Serialize;
 use std::{
     fs,
@@ -56,7 +58,8 @@ pub fn settings(source: &str, settings: &[String]) -> Result<Config> {
 /// Begins a run.
 pub fn begin(new: &NewRun, name: &str, task: &Task, config: &Config) -> Result<()> {
     let family = config.family()?;
-    let (device, progress) = new.machine.start()?;
+    let (device, progress) = new.machine.start_for(config.algorithm)?;
+    check_memory(config, family.spec(), task)?;
     let directory = RunDirectory::create(&out(new, name), task, config)?;
     let context =
         Context { run: directory.path(), config, family: &*family, device: &device, progress };
@@ -67,7 +70,8 @@ pub fn begin(new: &NewRun, name: &str, task: &Task, config: &Config) -> Result<(
 pub fn resume(path: &Path, machine: &Machine) -> Result<()> {
     let (directory, task, config) = RunDirectory::open(path)?;
     let family = config.family()?;
-    let (device, progress) = machine.start()?;
+    let (device, progress) = machine.start_for(config.algorithm)?;
+    check_memory(&config, family.spec(), &task)?;
     let context = Context {
         run: directory.path(),
         config: &config,
@@ -88,12 +92,42 @@ fn out(new: &NewRun, name: &str) -> PathBuf {
     })
 }
 
+/// Whether the replays of SAC fit into the memory that is free.
+fn check_memory(config: &Config, spec: &Spec, task: &Task) -> Result<()> {
+    let (Algorithm::Sac, ActionSpace::Continuous { dim }) = (config.algorithm, spec.action) else {
+        return Ok(());
+    };
+    let form =
+        Form { environments: config.sac.environments, observation: spec.observation, action: dim };
+    let rows = |samples: u64| samples.min(config.sac.capacity as u64);
+    let mut phases = vec![(1, rows(config.total_samples))];
+    if let Task::Gsl { .. } = task {
+        let gsl = &config.gsl;
+        let together = gsl.specialists.min(rayon::current_num_threads());
+        phases.push((together as u64, rows(gsl.specialist_samples)));
+        phases.push((1, rows(gsl.merge_samples)));
+    }
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    let limits = system.cgroup_limits();
+    let free = limits.map_or(u64::MAX, |limits| limits.free_memory).min(system.available_memory());
+    for (replays, rows) in phases {
+        ReplayNeeds { form, rows, replays }.fit(free)?;
+    }
+    Ok(())
+}
+
 fn perform(context: &Context<'_>, task: &Task, machine: &Machine) -> Result<()> {
     // On a thread of the pool: from outside every parallel loop would have to wake one and wait.
     let worked = rayon::scope(|_| {
         context.device.work(|| {
             let config = context.config;
             let action = context.family.spec().action;
+            if let (ActionSpace::Continuous { dim }, Algorithm::Sac) = (action, config.algorithm) {
+                let width = context.family.spec().observation;
+                let new = |seed| sac::Weights::new(width, dim, &config.sac, seed);
+                return learn::<SacAgent>(context, task, machine, &new);
+            }
             if let ActionSpace::Continuous { .. } = action {
                 let architecture = config.architecture(context.family)?;
                 let new = |seed| actor_critic::Weights::new(&architecture, seed);
@@ -101,27 +135,21 @@ fn perform(context: &Context<'_>, task: &Task, machine: &Machine) -> Result<()> 
             }
             let architecture = config.pixel_architecture(action)?;
             let initial = config.impala.initialisation;
-            match config.algorithm {
-                Algorithm::Ppo => {
-                    let new = |seed| impala::cpu::Weights::new(architecture.clone(), initial, seed);
-                    #[cfg(feature = "gpu")]
-                    if context.device.is_gpu() {
-                        return learn::<ResidentPixels>(context, task, machine, &new);
-                    }
-                    learn::<Pixels>(context, task, machine, &new)
+            if config.algorithm == Algorithm::Ppg {
+                let form = config.ppg.form;
+                let new = |seed| ppg::Weights::new(form, &architecture, initial, seed);
+                #[cfg(feature = "gpu")]
+                if context.device.is_gpu() {
+                    return learn::<ResidentPixels<ResidentPhasic>>(context, task, machine, &new);
                 }
-                Algorithm::Ppg => {
-                    let form = config.ppg.form;
-                    let new = |seed| ppg::Weights::new(form, &architecture, initial, seed);
-                    #[cfg(feature = "gpu")]
-                    if context.device.is_gpu() {
-                        return learn::<ResidentPixels<ResidentPhasic>>(
-                            context, task, machine, &new,
-                        );
-                    }
-                    learn::<Pixels<Phasic>>(context, task, machine, &new)
-                }
+                return learn::<Pixels<Phasic>>(context, task, machine, &new);
             }
+            let new = |seed| impala::cpu::Weights::new(architecture.clone(), initial, seed);
+            #[cfg(feature = "gpu")]
+            if context.device.is_gpu() {
+                return learn::<ResidentPixels>(context, task, machine, &new);
+            }
+            learn::<Pixels>(context, task, machine, &new)
         })
     });
     context.progress.say(&context.progress.throughput());
@@ -263,6 +291,6 @@ fn train<A: Agent>(
         anneal: None,
         keep_best: false,
     };
-    let iterations = phase.learning.ppo.iterations(context.config.total_samples);
+    let iterations = A::schedule(&phase.learning).iterations(context.config.total_samples);
     Ok(phase.run(context, iterations, &mut unobserved)?.weights)
 }

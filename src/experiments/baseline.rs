@@ -12,7 +12,7 @@ use crate::{
 pub fn with_baseline<A: Agent>(algorithm: &Algorithm1<'_, A>) -> Result<(Outcome<A>, A::Weights)> {
     let train_on = |samples| {
         let phase = algorithm.generalist_phase();
-        let iterations = phase.learning.ppo.iterations(samples);
+        let iterations = A::schedule(&phase.learning).iterations(samples);
         Ok::<_, Error>(phase.run(algorithm.context, iterations, &mut unobserved)?.weights)
     };
     let (outcome, (planned, baseline)) =

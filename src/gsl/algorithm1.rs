@@ -16,8 +16,8 @@ use crate::{
     error::{Error, Result},
     learn::{
         actor_critic::Weights,
-        agent::{Agent, Pairs, Parameters},
-        bc, ppo,
+        agent::{Agent, Learning, Pairs, Parameters},
+        bc,
         reward_scale::RewardScale,
     },
     run::{
@@ -93,7 +93,8 @@ impl<A: Agent> Algorithm1<'_, A> {
         let split = split(&at_plateau, self.config(), derive_seed(self.seed, "partition"));
         let good_enough = self.is_good_enough(&at_plateau) || split.subsets.is_empty();
         if good_enough {
-            let samples = self.context.config.ppo.samples as u64 * plateau.iterations;
+            let learning = self.context.config.learning();
+            let samples = A::schedule(&learning).samples() * plateau.iterations;
             let beside = beside(samples)?;
             let weights = plateau.weights.clone();
             let outcome = Outcome {
@@ -160,7 +161,8 @@ impl<A: Agent> Algorithm1<'_, A> {
         }
         snapshots.create()?;
         let config = self.context.config;
-        let budget = config.ppo.iterations(config.total_samples) as usize;
+        let phase = self.generalist_phase();
+        let budget = A::schedule(&phase.learning).iterations(config.total_samples) as usize;
         let last = ((1.0 - config.gsl.margin) * budget as f64) as usize;
         let mut plateau = None;
         let mut observe = |seen: &Seen<'_, A>| {
@@ -179,7 +181,6 @@ impl<A: Agent> Algorithm1<'_, A> {
             }
             Ok(if plateau.is_some() { Flow::Stop } else { Flow::Continue })
         };
-        let phase = self.generalist_phase();
         let checkpoint = phase.run(self.context, budget as u64, &mut observe)?;
         let (at, detected) = plateau.unwrap_or((checkpoint.curve.len() - 1, false));
         let plateau = match config.gsl.plateau {
@@ -251,7 +252,7 @@ impl<A: Agent> Algorithm1<'_, A> {
             anneal: None,
             keep_best: false,
         };
-        let iterations = phase.learning.ppo.iterations(samples);
+        let iterations = A::schedule(&phase.learning).iterations(samples);
         let tuned = phase.run(self.context, iterations, &mut unobserved)?;
         Ok(Start { weights: tuned.weights, reward_scale: tuned.reward_scale })
     }
@@ -312,7 +313,7 @@ impl<A: Agent> Algorithm1<'_, A> {
             anneal: anneal(config.specialist_std, config.specialist_final_std, SPECIALIST_STD_FALL),
             keep_best: true,
         };
-        let iterations = phase.learning.ppo.iterations(config.specialist_samples);
+        let iterations = A::schedule(&phase.learning).iterations(config.specialist_samples);
         let checkpoint = phase.run(self.context, iterations, &mut unobserved)?;
         Ok(Specialist { name, variations: variations.to_vec(), checkpoint })
     }
@@ -376,12 +377,13 @@ impl<A: Agent> Algorithm1<'_, A> {
         demonstrations: &A::Demonstrations,
     ) -> Result<A::Weights> {
         match self.config().merge {
-            Merge::Dapg => self.dapg(plateau, demonstrations),
+            Merge::Dapg | Merge::Gail => self.learn_from(plateau, demonstrations),
             Merge::Bc => self.clone_behaviour(plateau, demonstrations),
         }
     }
 
-    fn dapg(
+    /// With rewards, and with demonstrations as the agent's algorithm takes them: by DAPG or GAIL.
+    fn learn_from(
         &self,
         plateau: &Plateau<A::Weights>,
         demonstrations: &A::Demonstrations,
@@ -403,7 +405,7 @@ impl<A: Agent> Algorithm1<'_, A> {
             anneal: anneal(config.merge_std, config.merge_final_std, config.merge_std_fall),
             keep_best: config.merge_keep_best,
         };
-        let iterations = phase.learning.ppo.iterations(config.merge_samples);
+        let iterations = A::schedule(&phase.learning).iterations(config.merge_samples);
         let learned = phase.run(self.context, iterations, &mut unobserved)?;
         Ok(learned.best_weights().clone().with_std(config.final_std))
     }
@@ -447,17 +449,17 @@ impl<A: Agent> Algorithm1<'_, A> {
     /// Samples that all of Algorithm 1 consumes if no demonstration is rejected (gsl.md §4).
     fn planned_samples(&self, plateau: &Plateau<A::Weights>, split: &Split) -> u64 {
         let config = self.context.config;
-        let of = |ppo: &ppo::Config, samples: u64| match samples {
-            0 => 0,
-            _ => ppo.iterations(samples) * ppo.samples as u64,
+        let of = |learning: Learning, samples: u64| {
+            let schedule = A::schedule(&learning);
+            if samples == 0 { 0 } else { schedule.iterations(samples) * schedule.samples() }
         };
         let merge = match config.gsl.merge {
-            Merge::Dapg => of(&config.merge_learning().ppo, config.gsl.merge_samples),
+            Merge::Dapg | Merge::Gail => of(config.merge_learning(), config.gsl.merge_samples),
             Merge::Bc => 0,
         };
-        let specialist = of(&config.specialist_learning().ppo, config.gsl.specialist_samples);
-        plateau.iterations * config.ppo.samples as u64
-            + of(&config.ppo, config.gsl.low_finetune_samples)
+        let specialist = of(config.specialist_learning(), config.gsl.specialist_samples);
+        plateau.iterations * A::schedule(&config.learning()).samples()
+            + of(config.learning(), config.gsl.low_finetune_samples)
             + split.subsets.len() as u64 * specialist
             + self.planned_demonstrations(split)
             + merge

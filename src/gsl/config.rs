@@ -35,6 +35,8 @@ pub enum Merge {
     /// PPO with the demonstrations as an auxiliary term.
     #[default]
     Dapg,
+    /// SAC on rewards that a discriminator mixes imitation into (ManiSkill).
+    Gail,
     /// Behaviour cloning: the paper's negative control (Table 3).
     Bc,
 }

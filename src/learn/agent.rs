@@ -1,9 +1,10 @@
 //! What acts and learns, whatever it sees and does.
 
-use super::{adam, dapg, ppg, ppo, rollout::Rollout};
-use crate::{device::Device, pool::Pool};
+use super::{adam, dapg, gail, ppg, ppo, replay::file::Kept, rollout::Rollout, sac};
+use crate::{device::Device, pool::Pool, run::file::FileError};
 use gslab_envs::{batch::Actions, rng::Stream};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::path::Path;
 
 /// How actions are chosen from the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,15 +86,58 @@ pub struct Learning {
     pub ppo: ppo::Config,
     /// Of agents that learn in two alternating phases.
     pub ppg: ppg::Config,
+    /// Of agents that learn off-policy.
+    pub sac: sac::Config,
+    /// Of those, how they learn from demonstrations.
+    pub gail: gail::Config,
 }
 
-/// A policy that collects experience and learns from it by PPO, or by PPG on top of it.
+/// How playing and learning take turns in an iteration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Environments that play in parallel.
+    pub environments: usize,
+    /// Steps that each of them makes before the agent learns.
+    pub steps: usize,
+    /// Rounds of playing and learning.
+    pub rounds: usize,
+}
+
+impl Schedule {
+    /// Samples of an iteration.
+    pub fn samples(&self) -> u64 {
+        (self.environments * self.steps * self.rounds) as u64
+    }
+
+    /// Iterations that `samples` samples take, at least one.
+    pub fn iterations(&self, samples: u64) -> u64 {
+        samples.div_ceil(self.samples()).max(1)
+    }
+}
+
+/// What came of learning, in numbers.
+pub trait Report {
+    /// Names of [`Report::values`]: columns of the metrics.
+    const COLUMNS: &'static [&'static str];
+    /// NaN where nothing was measured.
+    fn values(&self) -> Vec<f64>;
+    /// Whether every loss is a finite number.
+    fn is_finite(&self) -> bool;
+}
+
+/// A policy that collects experience and learns from it.
 pub trait Agent: Policy + Send {
     type Weights: Parameters;
+    type Report: Report;
     /// What was seen and done; see [`Rollout`].
     type Experience;
     /// What can be shown to it.
     type Demonstrations: Pairs;
+
+    /// How playing and learning take turns.
+    fn schedule(learning: &Learning) -> Schedule {
+        learning.ppo.schedule()
+    }
 
     /// An agent for an environment by name, on a device, that goes on from `weights`.
     fn new(device: &Device, environment: &str, weights: Self::Weights) -> Self;
@@ -108,8 +152,8 @@ pub trait Agent: Policy + Send {
         first_step: u64,
     ) -> Rollout<Self::Experience>;
 
-    /// One iteration of PPO, with demonstrations of DAPG. `iteration` counts from 0 and selects
-    /// the shuffling.
+    /// Learns from what was just collected, and from demonstrations: for PPO one iteration, which
+    /// counts from 0 and selects the shuffling.
     fn update(
         &mut self,
         rollout: Rollout<Self::Experience>,
@@ -117,7 +161,32 @@ pub trait Agent: Policy + Send {
         shuffle: Stream,
         iteration: u64,
         shown: Option<&Shown<'_, Self::Demonstrations>>,
-    ) -> ppo::Report;
+    ) -> Self::Report;
+
+    /// Takes up the experience that training goes on from beside the weights, in a phase's
+    /// directory and as it was at a checkpoint.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn recall(&mut self, _dir: &Path, _learning: &Learning, _kept: Kept) -> Result<(), FileError> {
+        Ok(())
+    }
+
+    /// Puts that experience on disk, before a checkpoint, which holds what this returns.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn keep(&mut self) -> Result<Kept, FileError> {
+        Ok(Kept::default())
+    }
+
+    /// Removes files that the checkpoint that was just stored does not need.
+    ///
+    /// # Errors
+    /// They cannot be removed.
+    fn tidy(&self) -> Result<(), FileError> {
+        Ok(())
+    }
 
     /// Whether [`Self::weights`] are all that training goes on from. Between the auxiliary phases
     /// of PPG they are not: the experience since the last one counts, too.

@@ -207,6 +207,29 @@ pub fn input_gradient<'a>(
     &scratch.next_delta
 }
 
+/// The gradient of a loss in the inputs, `[rows, inputs]`, given that in the output,
+/// `[rows, outputs]`, for the rows of the last [`forward`]: a backward pass that leaves the
+/// parameters alone.
+pub fn backward_to_inputs<'a>(
+    shape: &Shape,
+    parameters: &[f32],
+    rows: usize,
+    d_output: &[f32],
+    scratch: &'a mut Scratch,
+) -> &'a [f32] {
+    scratch.delta.clear();
+    scratch.delta.extend_from_slice(d_output);
+    for (l, layer) in shape.layers().iter().enumerate().skip(1).rev() {
+        let delta = Matrix::new(&scratch.delta, rows, layer.outputs);
+        scratch.next_delta.resize(rows * layer.inputs, 0.0);
+        let weights = Matrix::new(&parameters[layer.weights.clone()], layer.inputs, layer.outputs);
+        matmul(&mut scratch.next_delta, Into::Replace, delta, weights.t());
+        mask_inactive(&mut scratch.next_delta, &scratch.activations[l - 1]);
+        std::mem::swap(&mut scratch.delta, &mut scratch.next_delta);
+    }
+    input_gradient(shape, parameters, rows, scratch)
+}
+
 /// Adds a bias to every row, then clips at 0 if `relu`.
 fn add_bias(rows: &mut [f32], bias: &[f32], relu: bool) {
     Arch::new().dispatch(

@@ -263,6 +263,7 @@ impl Parameters for Weights {
 
 impl<N: PixelNetwork> Agent for Pixels<N> {
     type Weights = N::Weights;
+    type Report = ppo::Report;
     type Experience = Choices;
     type Demonstrations = Demonstrations;
 

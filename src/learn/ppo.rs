@@ -8,6 +8,7 @@ pub mod gaussian;
 pub mod gpu;
 
 use super::{
+    agent::{self, Schedule},
     gae::{self, Discount, Trajectories},
     gaussian::MeanBound,
     loss::Tally,
@@ -98,6 +99,12 @@ impl Default for Config {
 }
 
 impl Config {
+    /// An iteration plays, then learns.
+    pub fn schedule(&self) -> Schedule {
+        let steps = self.samples / self.environments;
+        Schedule { environments: self.environments, steps, rounds: 1 }
+    }
+
     /// Iterations that `samples` samples take, at least one.
     pub fn iterations(&self, samples: u64) -> u64 {
         samples.div_ceil(self.samples as u64).max(1)
@@ -139,6 +146,38 @@ pub struct Report {
     pub max_advantage: f64,
     /// Tally of the auxiliary term, averaged; zero without one.
     pub auxiliary: Tally,
+}
+
+impl agent::Report for Report {
+    const COLUMNS: &'static [&'static str] = &[
+        "policy_loss",
+        "value_loss",
+        "entropy",
+        "approximate_kl",
+        "clip_fraction",
+        "explained_variance",
+        "max_advantage",
+        "demonstration_loss",
+        "demonstration_likelihood",
+    ];
+
+    fn values(&self) -> Vec<f64> {
+        vec![
+            self.policy_loss,
+            self.value_loss,
+            self.entropy,
+            self.approximate_kl,
+            self.clip_fraction,
+            self.explained_variance,
+            self.max_advantage,
+            self.auxiliary[0],
+            self.auxiliary[1],
+        ]
+    }
+
+    fn is_finite(&self) -> bool {
+        (self.policy_loss + self.value_loss + self.auxiliary[0]).is_finite()
+    }
 }
 
 /// The largest advantage of an iteration's batch.

@@ -41,6 +41,16 @@ pub struct Stages {
     pub learn: f64,
 }
 
+impl Stages {
+    /// Adds the seconds of another part of an iteration.
+    pub fn add(&mut self, other: &Self) {
+        self.draw += other.draw;
+        self.infer += other.infer;
+        self.simulate += other.simulate;
+        self.learn += other.learn;
+    }
+}
+
 /// Does some work and adds the seconds that it took to those of a stage.
 pub fn timed<T>(stage: &mut f64, work: impl FnOnce() -> T) -> T {
     let began = Instant::now();

@@ -84,6 +84,7 @@ impl Parameters for Weights {
 
 impl Agent for GaussianAgent {
     type Weights = Weights;
+    type Report = ppo::Report;
     type Experience = Vectors;
     type Demonstrations = Demonstrations;
 

@@ -8,6 +8,7 @@ use crate::{
         agent::{Acting, Agent, Policy},
         impala,
         pixels::{PixelNetwork, Pixels},
+        sac::{self, agent::SacAgent},
         vectors::GaussianAgent,
     },
     pool::Pool,
@@ -42,6 +43,14 @@ impl OtherPolicy {
     }
 }
 
+/// Whether a policy that takes and gives so many numbers fits an environment.
+fn on_vectors(found: (usize, usize), spec: &Spec) -> Result<(), OtherPolicy> {
+    match spec.action {
+        ActionSpace::Continuous { dim } if found == (spec.observation, dim) => Ok(()),
+        _ => Err(OtherPolicy::new(found, spec.observation, spec)),
+    }
+}
+
 /// Chooses actions.
 pub enum Actor {
     /// Uniformly random actions, held for a while.
@@ -60,15 +69,20 @@ impl Actor {
     /// # Errors
     /// The policy is of another form than the environment needs.
     pub fn gaussian(weights: Weights, spec: &Spec, seed: u64) -> Result<Self, OtherPolicy> {
-        let widths = &weights.policy_shape.0;
-        let found = (widths[0], widths[widths.len() - 1]);
-        match spec.action {
-            ActionSpace::Continuous { dim } if found == (spec.observation, dim) => {}
-            _ => return Err(OtherPolicy::new(found, spec.observation, spec)),
-        }
+        let shape = &weights.policy_shape;
+        on_vectors((shape.inputs(), shape.outputs()), spec)?;
         // A step of few worlds at a time is soonest done here.
         let policy: GaussianAgent = Device::Cpu.actor_critic(weights);
         Ok(Self::of(policy, seed))
+    }
+
+    /// [`Actor::gaussian`] for a policy that learned by SAC.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn squashed(weights: sac::Weights, spec: &Spec, seed: u64) -> Result<Self, OtherPolicy> {
+        on_vectors((weights.policy.shape.inputs(), weights.action()), spec)?;
+        Ok(Self::of(SacAgent::new(&Device::Cpu, "", weights), seed))
     }
 
     /// A policy on frames, in our own pictures, in an environment by name with these facts.

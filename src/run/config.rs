@@ -8,8 +8,8 @@ pub use keys::shorten;
 use crate::{
     gsl::config::{Config as GslConfig, EvaluationConfig},
     learn::{
-        actor_critic::Architecture, agent::Learning, bc, dapg, gaussian::MeanBound, impala, ppg,
-        ppo,
+        actor_critic::Architecture, agent::Learning, bc, dapg, gail, gaussian::MeanBound, impala,
+        ppg, ppo, sac,
     },
 };
 use gslab_envs::{
@@ -30,16 +30,20 @@ pub struct Preset {
 /// Every preset, embedded in the program.
 pub const PRESETS: &[Preset] = &[
     Preset { name: "maze", toml: include_str!("../../assets/presets/maze.toml") },
+    Preset { name: "maze-sac", toml: include_str!("../../assets/presets/maze-sac.toml") },
     Preset { name: "procgen", toml: include_str!("../../assets/presets/procgen.toml") },
     Preset { name: "procgen-ppg", toml: include_str!("../../assets/presets/procgen-ppg.toml") },
 ];
 
-/// How networks that see pixels learn.
+/// How policies learn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Algorithm {
     Ppo,
+    /// From pixels.
     Ppg,
+    /// With continuous actions.
+    Sac,
 }
 
 /// Everything that decides the result of a run, but for its seeds.
@@ -53,10 +57,11 @@ pub struct Config {
     pub checkpoint_every: u64,
     /// Options of the environment.
     pub env: toml::Table,
-    /// Of environments that are seen in pixels.
     pub algorithm: Algorithm,
     pub ppo: ppo::Config,
     pub ppg: ppg::Config,
+    pub sac: sac::Config,
+    pub gail: gail::Config,
     /// The network of environments that are seen in pixels.
     pub impala: impala::Config,
     pub gsl: GslConfig,
@@ -152,6 +157,8 @@ impl Config {
             algorithm: Algorithm::Ppo,
             ppo: ppo::Config::default(),
             ppg: ppg::Config::default(),
+            sac: sac::Config::default(),
+            gail: gail::Config::default(),
             impala: impala::Config::default(),
             gsl: GslConfig::default(),
             dapg: dapg::Config::default(),
@@ -349,19 +356,28 @@ impl Config {
 
     /// How the generalist learns.
     pub fn learning(&self) -> Learning {
-        Learning { ppo: self.ppo.clone(), ppg: self.ppg.clone() }
+        Learning {
+            ppo: self.ppo.clone(),
+            ppg: self.ppg.clone(),
+            sac: self.sac.clone(),
+            gail: self.gail.clone(),
+        }
     }
 
     /// How specialists learn: as the generalist, on their own number of environments.
     pub fn specialist_learning(&self) -> Learning {
-        let mut ppo = self.ppo.clone();
+        let mut learning = self.learning();
+        learning.ppg = self.ppg.of_specialists();
+        let Learning { ppo, sac, .. } = &mut learning;
         if self.gsl.specialist_environments > 0 {
             let steps = ppo.samples / ppo.environments;
             ppo.environments = self.gsl.specialist_environments;
             ppo.samples = steps * ppo.environments;
             ppo.minibatch = ppo.minibatch.min(ppo.samples);
+            // Off-policy, samples are what optimiser steps are counted in.
+            sac.environments = self.gsl.specialist_environments;
         }
-        Learning { ppo, ppg: self.ppg.of_specialists() }
+        learning
     }
 
     /// How phase II learns.
@@ -451,6 +467,24 @@ mod tests {
         assert_eq!((specialist.ppg.policy_iterations, specialist.ppg.auxiliary_epochs), (4, 4));
         assert_eq!((c.gsl.specialist_samples, c.gsl.merge_samples), (327_680, 13_107_200));
         assert!(with(&["algorithm=ppg"]).is_err(), "PPG is for pixels");
+    }
+
+    #[test]
+    fn sac_and_gail_begin_with_table_11() {
+        let c = with(&[]).unwrap();
+        let s = &c.sac;
+        assert_eq!((s.learning_rate, s.gamma, s.tau, s.capacity), (3e-4, 0.95, 0.005, 2_000_000));
+        assert_eq!((s.environments, s.minibatch, s.collect, s.updates), (4, 200, 64, 4));
+        assert_eq!((c.gail.learning_rate, c.gail.updates, c.gail.interval), (3e-4, 5, 100));
+        let schedule = s.schedule();
+        assert_eq!((schedule.steps, schedule.rounds, schedule.samples()), (16, 25, 1600));
+        assert_eq!(schedule.iterations(20_000_000), 12_500);
+        // An iteration has 100 policy updates, one round of the discriminator.
+        assert_eq!((schedule.rounds * s.updates) as u64, c.gail.interval);
+        let c = Config::from_preset("maze-sac", &["gsl.specialist_environments=2".into()]).unwrap();
+        c.validate_for_gsl().unwrap();
+        let specialists = c.specialist_learning().sac.schedule();
+        assert_eq!((specialists.steps, specialists.samples()), (32, 1600));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Task {
-    /// PPO on every variation, for `seeds` seeds from `first_seed`.
+    /// Training on every variation, for `seeds` seeds from `first_seed`.
     Train { first_seed: u64, seeds: u64 },
     /// Algorithm 1.
     Gsl { first_seed: u64, seeds: u64 },

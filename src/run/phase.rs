@@ -1,4 +1,4 @@
-//! A phase: PPO on a set of variations, in a directory of its own, from weights to weights.
+//! A phase: training on a set of variations, in a directory of its own, from weights to weights.
 //!
 //! A phase is a function of files. If it was cut at any moment it goes on from its last
 //! checkpoint and ends with the same bytes; if it was finished, it only reports.
@@ -17,10 +17,10 @@ use crate::{
     gsl::{config::PlateauScore, evaluate::evaluate},
     learn::{
         actor_critic::Weights,
-        agent::{Agent, Learning, Parameters, Shown},
-        ppo,
+        agent::{Agent, Learning, Parameters, Report, Schedule, Shown},
+        replay::file::Kept,
         reward_scale::RewardScale,
-        rollout::timed,
+        rollout::{Stages, timed},
         vectors::GaussianAgent,
     },
     pool::Pool,
@@ -96,7 +96,7 @@ pub struct Phase<'a, A: Agent = GaussianAgent> {
     pub reward_scale: Option<RewardScale>,
     /// How it learns.
     pub learning: Learning,
-    /// Makes it phase II: PPO with these as an auxiliary term.
+    /// Makes it phase II: learning from these, too.
     pub demonstrations: Option<&'a A::Demonstrations>,
     /// Whether the policy's standard deviation is scheduled; if not it is learned.
     pub anneal: Option<Anneal>,
@@ -128,6 +128,9 @@ pub struct Checkpoint<W = Weights> {
     /// Normalised returns of the last episodes, at most [`RECENT`].
     recent: VecDeque<f64>,
     metrics: Offsets,
+    /// Of agents that learn from more than their last experience.
+    #[serde(default)]
+    replay: Kept,
 }
 
 /// Episodes over which returns are averaged, as in the baselines of Procgen (algorithms.md §1.2).
@@ -189,14 +192,15 @@ impl<A: Agent> Phase<'_, A> {
         let columns = self.columns();
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
         let mut learning = self.learning.clone();
-        let config = self.learning.ppo.clone();
+        let schedule = A::schedule(&self.learning);
+        let Schedule { environments, steps, rounds } = schedule;
         let levels = LevelSet::new(
             self.variations.clone(),
             Order::Uniform,
             derive_seed(self.seed, "levels"),
         )
         .map_err(|e| Error::Usage(format!("{}: {e}", self.name)))?;
-        let mut pool = Pool::new(context.family, &levels, config.environments);
+        let mut pool = Pool::new(context.family, &levels, environments);
         let (mut state, mut metrics) = if path.exists() {
             let state: Checkpoint<A::Weights> = load(&path)?;
             self.check_network(&path, &state.weights)?;
@@ -216,6 +220,7 @@ impl<A: Agent> Phase<'_, A> {
                 reward_scale: self.first_reward_scale(),
                 recent: VecDeque::new(),
                 metrics: metrics.synced_offsets()?,
+                replay: Kept::default(),
             };
             store(&path, &state)?;
             (state, metrics)
@@ -223,14 +228,14 @@ impl<A: Agent> Phase<'_, A> {
 
         let mut timings = Timings::open(&self.dir, state.iterations)?;
         let mut agent: A = context.agent(state.weights.clone());
+        agent.recall(&self.dir, &self.learning, state.replay)?;
         let noise = Stream::new(self.seed, "noise");
         let shuffle = Stream::new(self.seed, "shuffle");
         let shown = self.demonstrations.map(|demonstrations| {
             let (config, shuffle) = (&context.config.dapg, Stream::new(self.seed, "guide"));
             Shown { demonstrations, config, shuffle }
         });
-        let samples = config.samples as u64;
-        let steps = config.samples / config.environments;
+        let samples = schedule.samples();
         let bar =
             context.progress.phase(&self.name, state.iterations * samples, iterations * samples);
 
@@ -247,11 +252,9 @@ impl<A: Agent> Phase<'_, A> {
             }
             if self.demonstrations.is_some() {
                 let factor = context.config.dapg.learning_rate_factor(state.iterations, iterations);
-                learning.ppo.learning_rate = factor * config.learning_rate;
+                learning.ppo.learning_rate = factor * self.learning.ppo.learning_rate;
             }
             let began = Instant::now();
-            let mut rollout =
-                agent.collect(&mut pool, steps, noise, state.iterations * steps as u64);
             let iteration = state.iterations;
             let not_finite = |what| Error::NotFinite {
                 phase: self.name.clone(),
@@ -259,28 +262,36 @@ impl<A: Agent> Phase<'_, A> {
                 what,
                 checkpoint: path.clone(),
             };
-            if !rollout.rewards.iter().all(|r| r.is_finite()) {
-                return Err(not_finite("a reward"));
+            let (mut rewards, mut episodes) = (Vec::new(), Vec::new());
+            let (mut stages, mut reports) = (Stages::default(), Vec::new());
+            for round in 0..rounds as u64 {
+                let first_step = (iteration * rounds as u64 + round) * steps as u64;
+                let mut rollout = agent.collect(&mut pool, steps, noise, first_step);
+                if !rollout.rewards.iter().all(|r| r.is_finite()) {
+                    return Err(not_finite("a reward"));
+                }
+                rewards.extend_from_slice(&rollout.rewards);
+                if let Some(scale) = &mut state.reward_scale {
+                    scale.apply(&mut rollout.rewards, &rollout.ends);
+                }
+                episodes.append(&mut rollout.episodes);
+                stages.add(&rollout.stages);
+                let report = timed(&mut stages.learn, || {
+                    agent.update(rollout, &learning, shuffle, iteration, shown.as_ref())
+                });
+                if !report.is_finite() {
+                    return Err(not_finite("the loss"));
+                }
+                reports.push(report.values());
             }
-            let mean_reward = mean(rollout.rewards.iter().map(|&r| f64::from(r)));
-            if let Some(scale) = &mut state.reward_scale {
-                scale.apply(&mut rollout.rewards, &rollout.ends);
-            }
-            let episodes = std::mem::take(&mut rollout.episodes);
-            let mut stages = rollout.stages;
-            let report = timed(&mut stages.learn, || {
-                agent.update(rollout, &learning, shuffle, state.iterations, shown.as_ref())
-            });
-            if !(report.policy_loss + report.value_loss + report.auxiliary[0]).is_finite() {
-                return Err(not_finite("the loss"));
-            }
+            let mean_reward = mean(rewards.iter().map(|&r| f64::from(r)));
             let spec = context.family.spec();
             for episode in &episodes {
                 state.recent.truncate(RECENT - 1);
                 state.recent.push_front(spec.normalised(episode.total_reward.into()));
             }
             let recent = mean(state.recent.iter().copied());
-            let row = self.row([mean_reward, recent], &episodes, &report, &agent.measures());
+            let row = self.row([mean_reward, recent], &episodes, &reports, &agent.measures());
             let success = row[3];
             state.curve.push(match context.config.gsl.score {
                 PlateauScore::MeanReward => mean_reward,
@@ -323,7 +334,9 @@ impl<A: Agent> Phase<'_, A> {
                 state.weights = weights;
                 state.environments = pool.snapshot();
                 state.metrics = metrics.synced_offsets()?;
+                state.replay = agent.keep()?;
                 store(&path, &state)?;
+                agent.tidy()?;
             }
             if stop && !done {
                 return Err(Error::Interrupted(context.run.into()));
@@ -357,7 +370,8 @@ impl<A: Agent> Phase<'_, A> {
     }
 
     fn first_reward_scale(&self) -> Option<RewardScale> {
-        let &ppo::Config { environments, reward_gamma, .. } = &self.learning.ppo;
+        let reward_gamma = self.learning.ppo.reward_gamma;
+        let environments = A::schedule(&self.learning).environments;
         (reward_gamma > 0.0).then(|| match &self.reward_scale {
             Some(scale) => scale.continued(environments),
             None => RewardScale::new(environments, reward_gamma),
@@ -374,24 +388,11 @@ impl<A: Agent> Phase<'_, A> {
 
     /// Names of what [`Phase::row`] gives.
     fn columns(&self) -> Vec<String> {
-        let mut columns: Vec<String> = [
-            "mean_reward",
-            "mean_return",
-            "recent_normalised_return",
-            "success",
-            "episodes",
-            "policy_loss",
-            "value_loss",
-            "entropy",
-            "approximate_kl",
-            "clip_fraction",
-            "explained_variance",
-            "max_advantage",
-            "demonstration_loss",
-            "demonstration_likelihood",
-        ]
-        .map(String::from)
-        .into();
+        let mut columns: Vec<String> =
+            ["mean_reward", "mean_return", "recent_normalised_return", "success", "episodes"]
+                .map(String::from)
+                .into();
+        columns.extend(A::Report::COLUMNS.iter().map(|&name| name.into()));
         columns.extend(self.weights.measured());
         columns.extend(self.listed().map(|v| format!("success_{v}")));
         columns
@@ -410,7 +411,7 @@ impl<A: Agent> Phase<'_, A> {
         &self,
         [mean_reward, recent]: [f64; 2],
         episodes: &[Episode],
-        report: &ppo::Report,
+        reports: &[Vec<f64>],
         measures: &[f64],
     ) -> Vec<f64> {
         let flag = |b: bool| f64::from(u8::from(b));
@@ -420,16 +421,15 @@ impl<A: Agent> Phase<'_, A> {
             recent,
             mean(episodes.iter().map(|e| flag(e.solved))),
             episodes.len() as f64,
-            report.policy_loss,
-            report.value_loss,
-            report.entropy,
-            report.approximate_kl,
-            report.clip_fraction,
-            report.explained_variance,
-            report.max_advantage,
-            report.auxiliary[0],
-            report.auxiliary[1],
         ];
+        row.extend((0..A::Report::COLUMNS.len()).map(|column| {
+            let values: Vec<f64> = reports.iter().map(|report| report[column]).collect();
+            match values[..] {
+                [value] => value,
+                // What not every round measures.
+                _ => mean(values.into_iter().filter(|value| !value.is_nan())),
+            }
+        }));
         row.extend(measures);
         row.extend(self.listed().map(|variation| {
             let mine = episodes.iter().filter(|e| e.level.variation == variation);

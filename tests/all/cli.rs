@@ -51,7 +51,7 @@ fn unknown_names_are_refused_with_the_nearest_known_one() {
     );
     let source = format!(
         "error: `mazee` is neither a preset, nor an environment, nor a file \
-         (did you mean `maze`?); presets are: maze, procgen, procgen-ppg; environments are: {environments}"
+         (did you mean `maze`?); presets are: maze, maze-sac, procgen, procgen-ppg; environments are: {environments}"
     );
     refused("config show mazee", &source);
     refused("train mazee --out run", &source);
@@ -60,7 +60,7 @@ fn unknown_names_are_refused_with_the_nearest_known_one() {
         "gsl table.toml --out run",
         &format!(
             "error: `table.toml` is neither a preset, nor an environment, nor a file; \
-             presets are: maze, procgen, procgen-ppg; environments are: {environments}"
+             presets are: maze, maze-sac, procgen, procgen-ppg; environments are: {environments}"
         ),
     );
     let game =
@@ -341,8 +341,11 @@ fn lists_name_everything_there_is() {
     assert!(envs.contains("\n  env.horizon = 150\n"), "{envs}");
     assert_eq!(json(&place, "envs.json")[0]["name"], "maze");
     let presets = place.gslab("config list --json presets.json").well().stdout;
-    assert_eq!(presets, "maze\nprocgen\nprocgen-ppg\n");
-    assert_eq!(json(&place, "presets.json"), serde_json::json!(["maze", "procgen", "procgen-ppg"]));
+    assert_eq!(presets, "maze\nmaze-sac\nprocgen\nprocgen-ppg\n");
+    assert_eq!(
+        json(&place, "presets.json"),
+        serde_json::json!(["maze", "maze-sac", "procgen", "procgen-ppg"])
+    );
 }
 
 #[test]

@@ -17,5 +17,6 @@ mod report;
 #[cfg(feature = "gpu")]
 mod resident;
 mod resume;
+mod sac;
 mod show;
 mod twins;

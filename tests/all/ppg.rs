@@ -81,7 +81,7 @@ fn returns() -> (f64, f64) {
         ..ppo::Config::procgen()
     };
     let ppg = ppg::Config { policy_iterations: 7, auxiliary_epochs: 2, ..ppg::Config::default() };
-    let learning = Learning { ppo, ppg };
+    let learning = Learning { ppo, ppg, ..Learning::default() };
     let config = &learning.ppo;
     let weights = ppg::Weights::new(Form::Dual, &architecture(), Initialisation::Ppg, 0);
     let mut agent: Pixels<Phasic> = Pixels::new(&Device::Cpu, GAME, weights);
@@ -163,7 +163,7 @@ fn settings_that_make_no_sense_are_refused() {
         (
             "maze",
             "algorithm=ppg",
-            "algorithm = ppg: must be ppo: PPG is for what is seen in pixels",
+            "algorithm = ppg: must be ppo or sac: PPG is for what is seen in pixels",
         ),
         ("procgen-ppg", "ppg.policy_iterations=0", "ppg.policy_iterations = 0: must be from 1"),
         ("procgen-ppg", "ppg.auxiliary_epochs=0", "ppg.auxiliary_epochs = 0: must be at least 1"),

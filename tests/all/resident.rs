@@ -220,11 +220,13 @@ struct Twins<C: Agent, G: Agent> {
 impl<C, G> Twins<C, G>
 where
     C: Agent<
+            Report = ppo::Report,
             Experience = ppo::categorical::Choices,
             Demonstrations = dapg::categorical::Demonstrations,
         >,
     G: Agent<
             Weights = C::Weights,
+            Report = ppo::Report,
             Experience = ppo::gpu::ResidentChoices,
             Demonstrations = dapg::categorical::Demonstrations,
         >,
@@ -315,7 +317,7 @@ fn learning() -> Learning {
         auxiliary_environments: 2,
         ..ppg::Config::default()
     };
-    Learning { ppo, ppg }
+    Learning { ppo, ppg, ..Learning::default() }
 }
 
 #[test]

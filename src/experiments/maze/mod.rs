@@ -19,7 +19,7 @@ use crate::{
         vectors::GaussianAgent,
     },
     run::{
-        config::{Config, ConfigError},
+        config::{Algorithm, Config, ConfigError},
         file::{load, store},
         metrics::read_csv,
         phase::{Context, FINAL},
@@ -54,6 +54,9 @@ pub fn options(config: &Config) -> Result<Options, ConfigError> {
 pub fn reproduce(context: &Context<'_>, first_seed: u64, seeds: u64) -> Result<MazeResult> {
     if context.config.environment != "maze" {
         return Err(Error::Usage("this experiment is about the environment `maze`".into()));
+    }
+    if context.config.algorithm != Algorithm::Ppo {
+        return Err(Error::Usage("algorithm: must be ppo here, as in the paper".into()));
     }
     if context.config.gsl.merge != Merge::Dapg {
         return Err(Error::Usage(

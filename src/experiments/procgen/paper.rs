@@ -55,6 +55,7 @@ pub fn row(environment: &str, algorithm: Algorithm) -> Option<&'static Row> {
     let rows: &[Row] = match algorithm {
         Algorithm::Ppo => &WITH_PPO,
         Algorithm::Ppg => &WITH_PPG,
+        Algorithm::Sac => return None,
     };
     rows.iter().find(|row| row.game == game)
 }

@@ -88,6 +88,7 @@ pub fn preset_of(algorithm: Algorithm) -> (&'static str, &'static str) {
     match algorithm {
         Algorithm::Ppo => ("procgen", "ppo"),
         Algorithm::Ppg => ("procgen-ppg", "ppg"),
+        Algorithm::Sac => unreachable!("settings of SAC with choices as actions are refused"),
     }
 }
 
@@ -97,6 +98,7 @@ fn table_1(result: &ProcgenResult) -> Vec<Vec<String>> {
     let alone = match result.algorithm {
         Algorithm::Ppo => ["PPO, training", "PPO, test"],
         Algorithm::Ppg => ["PPG, training", "PPG, test"],
+        Algorithm::Sac => unreachable!("settings of SAC with choices as actions are refused"),
     };
     let mut rows = vec![cells(["", alone[0], "GSL, training", alone[1], "GSL, test"])];
     let paper = paper::row(&result.environment, result.algorithm);

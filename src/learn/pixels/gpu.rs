@@ -379,6 +379,7 @@ impl<N: ResidentNetwork> Policy for ResidentPixels<N> {
 
 impl<N: ResidentNetwork> Agent for ResidentPixels<N> {
     type Weights = N::Weights;
+    type Report = ppo::Report;
     type Experience = ResidentChoices;
     type Demonstrations = Demonstrations;
 

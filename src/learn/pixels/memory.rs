@@ -63,11 +63,11 @@ impl fmt::Display for Needs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::learn::{ppg, ppo};
+    use crate::learn::ppo;
 
     #[test]
     fn it_says_which_setting_takes_how_much() {
-        let learning = Learning { ppo: ppo::Config::procgen(), ppg: ppg::Config::default() };
+        let learning = Learning { ppo: ppo::Config::procgen(), ..Learning::default() };
         let architecture = Architecture::procgen(15);
         // 16 pixels of 16, 32 and 32 channels, at 32, 16 and 8 pixels a side.
         let maps = 4 * (FRAME + 16 * (1024 * 16 + 256 * 32 + 64 * 32));

@@ -1,6 +1,7 @@
 //! Which settings make sense.
 
 use super::{Algorithm, Config, ConfigError};
+use crate::gsl::config::Merge;
 use gslab_envs::ActionSpace;
 use std::fmt::Display;
 
@@ -17,12 +18,18 @@ impl Config {
                 return Err(range("ppo.value_clip", self.ppo.value_clip, allowed));
             }
             ActionSpace::Continuous { .. } if self.algorithm == Algorithm::Ppg => {
-                return Err(range("algorithm", "ppg", "ppo: PPG is for what is seen in pixels"));
+                let allowed = "ppo or sac: PPG is for what is seen in pixels";
+                return Err(range("algorithm", "ppg", allowed));
             }
             ActionSpace::Continuous { .. } => self.validate_split()?,
+            _ if self.algorithm == Algorithm::Sac => {
+                let allowed = "ppo or ppg: SAC is for continuous actions";
+                return Err(range("algorithm", "sac", allowed));
+            }
             actions => self.pixel_architecture(actions).map(drop)?,
         }
         self.validate_gsl()?;
+        self.validate_sac()?;
         let Self { ppo, dapg, bc, evaluation, .. } = self;
 
         at_least("total_samples", self.total_samples, 1)?;
@@ -40,18 +47,12 @@ impl Config {
         at_least("ppo.epochs", ppo.epochs, 1)?;
         within("ppo.environments", ppo.environments, 1, 1_000_000)?;
         within("ppo.samples", ppo.samples, ppo.environments, MOST_ROWS)?;
-        if ppo.samples % ppo.environments != 0 {
-            let allowed = format!("a multiple of ppo.environments = {}", ppo.environments);
-            return Err(range("ppo.samples", ppo.samples, allowed));
-        }
+        multiple("ppo.samples", ppo.samples, "ppo.environments", ppo.environments)?;
         if ppo.minibatch == 0 || ppo.minibatch > ppo.samples {
             let allowed = format!("from 1 to the batch, ppo.samples = {}", ppo.samples);
             return Err(range("ppo.minibatch", ppo.minibatch, allowed));
         }
-        if ppo.hidden.iter().any(|&h| h == 0 || h > 8192) || ppo.hidden.len() > 16 {
-            let allowed = "up to 16 widths from 1 to 8192";
-            return Err(range("ppo.hidden", format!("{:?}", ppo.hidden), allowed));
-        }
+        layers("ppo.hidden", &ppo.hidden)?;
         above("ppo.min_std", ppo.min_std, 0.0, 100.0)?;
         within("ppo.max_std", ppo.max_std, ppo.min_std, 100.0)?;
         within("ppo.initial_std", ppo.initial_std, ppo.min_std, ppo.max_std)?;
@@ -95,6 +96,81 @@ impl Config {
         Ok(())
     }
 
+    /// Whether Algorithm 1 can be run with the algorithm.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub fn validate_for_gsl(&self) -> Result<(), ConfigError> {
+        self.validate_split()?;
+        let gsl = &self.gsl;
+        match (self.algorithm, gsl.merge) {
+            (Algorithm::Sac, Merge::Dapg) => {
+                return Err(range("gsl.merge", "dapg", "gail or bc: DAPG is for ppo and ppg"));
+            }
+            (Algorithm::Ppo | Algorithm::Ppg, Merge::Gail) => {
+                return Err(range("gsl.merge", "gail", "dapg or bc: GAIL is for sac"));
+            }
+            (Algorithm::Ppo | Algorithm::Ppg, _) => return Ok(()),
+            (Algorithm::Sac, _) => {}
+        }
+        let deviations = [
+            ("gsl.specialist_std", gsl.specialist_std),
+            ("gsl.merge_std", gsl.merge_std),
+            ("gsl.final_std", gsl.final_std),
+        ];
+        match deviations.iter().find(|(_, std)| *std > 0.0) {
+            Some((key, std)) => {
+                Err(range(key, std, "0: the deviations of SAC are functions of the state"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn validate_sac(&self) -> Result<(), ConfigError> {
+        let Self { sac, gail, .. } = self;
+        above("sac.learning_rate", sac.learning_rate, 0.0, 1.0)?;
+        within("sac.gamma", sac.gamma, 0.0, 1.0)?;
+        above("sac.tau", sac.tau, 0.0, 1.0)?;
+        within("sac.minibatch", sac.minibatch, 2, 1_000_000)?;
+        within("sac.environments", sac.environments, 1, 1_000_000)?;
+        within("sac.collect", sac.collect, sac.environments, 1_000_000)?;
+        multiple("sac.collect", sac.collect, "sac.environments", sac.environments)?;
+        within("sac.updates", sac.updates, 1, 1_000_000)?;
+        within("sac.samples", sac.samples, sac.collect, MOST_ROWS)?;
+        multiple("sac.samples", sac.samples, "sac.collect", sac.collect)?;
+        within("sac.capacity", sac.capacity, sac.samples, 20 * MOST_ROWS)?;
+        within("sac.warm_up", sac.warm_up, 0, MOST_ROWS)?;
+        layers("sac.hidden", &sac.hidden)?;
+        above("sac.initial_temperature", sac.initial_temperature, 0.0, 1e6)?;
+        within("sac.target_entropy", sac.target_entropy, -100.0, 100.0)?;
+        within("gail.beta", gail.beta, 0.0, 1.0)?;
+        above("gail.learning_rate", gail.learning_rate, 0.0, 1.0)?;
+        within("gail.minibatch", gail.minibatch, 1, 1_000_000)?;
+        within("gail.updates", gail.updates, 1, 1_000_000)?;
+        at_least("gail.interval", gail.interval, 1)?;
+        at_least("gail.fresh", gail.fresh, 1)?;
+        if self.algorithm != Algorithm::Sac {
+            return Ok(());
+        }
+        if self.ppo.reward_gamma > 0.0 {
+            let allowed = "0 with SAC, which learns from rewards as they are";
+            return Err(range("ppo.reward_gamma", self.ppo.reward_gamma, allowed));
+        }
+        let specialists = self.gsl.specialist_environments;
+        if specialists > 0 && !sac.collect.is_multiple_of(specialists) {
+            let allowed = format!("0 or a divisor of sac.collect = {}", sac.collect);
+            return Err(range("gsl.specialist_environments", specialists, allowed));
+        }
+        // What is not on disk yet must not be overwritten.
+        let between = self.checkpoint_every.saturating_mul(sac.samples as u64);
+        if between > sac.capacity as u64 {
+            let allowed =
+                format!("at least checkpoint_every times sac.samples, which are {between}");
+            return Err(range("sac.capacity", sac.capacity, allowed));
+        }
+        Ok(())
+    }
+
     fn validate_gsl(&self) -> Result<(), ConfigError> {
         let gsl = &self.gsl;
         within("gsl.specialist_environments", gsl.specialist_environments, 0, 1_000_000)?;
@@ -134,6 +210,20 @@ impl Config {
 /// A value that is not among those allowed.
 pub(super) fn range(key: &str, value: impl Display, allowed: impl Into<String>) -> ConfigError {
     ConfigError::Range { key: key.into(), value: value.to_string(), allowed: allowed.into() }
+}
+
+fn layers(key: &str, widths: &[usize]) -> Result<(), ConfigError> {
+    if widths.iter().any(|&h| h == 0 || h > 8192) || widths.len() > 16 {
+        return Err(range(key, format!("{widths:?}"), "up to 16 widths from 1 to 8192"));
+    }
+    Ok(())
+}
+
+fn multiple(key: &str, value: usize, of: &str, unit: usize) -> Result<(), ConfigError> {
+    if value.is_multiple_of(unit) {
+        return Ok(());
+    }
+    Err(range(key, value, format!("a multiple of {of} = {unit}")))
 }
 
 fn at_least<T: PartialOrd + Display>(key: &str, value: T, low: T) -> Result<(), ConfigError> {

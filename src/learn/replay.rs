@@ -1,0 +1,399 @@
+//! What an off-policy algorithm learns from: the latest transitions of a phase, in a ring.
+//!
+//! An observation is stored once: what a transition led to is what its environment saw one step
+//! later, or, where the episode ended, a last observation that is kept beside the ring.
+
+pub mod file;
+pub mod memory;
+
+use super::agent::Pairs;
+use gslab_envs::{End, rng::Stream};
+use serde::{Deserialize, Serialize};
+use std::{collections::VecDeque, ops::Range};
+
+/// Transitions, one a row.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Transitions {
+    /// `[rows, observation]`
+    pub observations: Vec<f32>,
+    /// In [-1, 1], `[rows, action]`.
+    pub actions: Vec<f32>,
+    /// `[rows]`
+    pub rewards: Vec<f32>,
+    /// What the step led to, `[rows, observation]`.
+    pub next_observations: Vec<f32>,
+    /// Whether nothing follows that, `[rows]`. An episode cut by the time limit goes on.
+    pub terminated: Vec<bool>,
+}
+
+impl Transitions {
+    /// Some rows of them, in this order.
+    pub fn gather(&self, rows: &[u32]) -> Self {
+        let take = |values: &[f32]| super::ppo::gather(values, rows, self.rows());
+        Self {
+            observations: take(&self.observations),
+            actions: take(&self.actions),
+            rewards: take(&self.rewards),
+            next_observations: take(&self.next_observations),
+            terminated: rows.iter().map(|&row| self.terminated[row as usize]).collect(),
+        }
+    }
+}
+
+impl Pairs for Transitions {
+    fn rows(&self) -> usize {
+        self.rewards.len()
+    }
+
+    fn append(&mut self, other: &Self) {
+        self.observations.extend_from_slice(&other.observations);
+        self.actions.extend_from_slice(&other.actions);
+        self.rewards.extend_from_slice(&other.rewards);
+        self.next_observations.extend_from_slice(&other.next_observations);
+        self.terminated.extend_from_slice(&other.terminated);
+    }
+
+    fn first(mut self, rows: usize) -> Self {
+        if rows < self.rows() {
+            let share = |values: &[f32]| values.len() / self.terminated.len() * rows;
+            let (observation, action) = (share(&self.observations), share(&self.actions));
+            self.observations.truncate(observation);
+            self.actions.truncate(action);
+            self.rewards.truncate(rows);
+            self.next_observations.truncate(observation);
+            self.terminated.truncate(rows);
+        }
+        self
+    }
+}
+
+/// Numbers that a row takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// Environments that step together.
+    pub environments: usize,
+    /// Numbers of an observation.
+    pub observation: usize,
+    /// Numbers of an action.
+    pub action: usize,
+}
+
+/// One step of every environment.
+pub struct Step<'a> {
+    /// `[environments, observation]`
+    pub observations: &'a [f32],
+    /// `[environments, action]`
+    pub actions: &'a [f32],
+    /// `[environments]`
+    pub rewards: &'a [f32],
+    /// `[environments]`
+    pub ends: &'a [End],
+    /// The last observation of every episode that ended, in the order of the environments.
+    pub last: Vec<f32>,
+}
+
+/// The latest transitions. Rows are counted from the beginning of the phase: row
+/// `t * environments + i` is step t of environment i.
+pub struct Replay {
+    form: Form,
+    /// In rows, a multiple of the environments.
+    capacity: usize,
+    /// Row that the ring began with: 0, but for one that was read from files.
+    first: u64,
+    /// Rows so far, those that were overwritten included.
+    written: u64,
+    observations: Vec<f32>,
+    actions: Vec<f32>,
+    rewards: Vec<f32>,
+    ends: Vec<End>,
+    /// Rows that ended an episode, in their order, with what the episode ended in.
+    last: VecDeque<(u64, Box<[f32]>)>,
+    /// What the environments see now: what the latest rows led to.
+    now: Vec<f32>,
+}
+
+impl Replay {
+    /// Of `capacity` rows, rounded up to a multiple of the environments.
+    pub fn new(form: Form, capacity: usize) -> Self {
+        Self {
+            form,
+            capacity: capacity.next_multiple_of(form.environments),
+            first: 0,
+            written: 0,
+            observations: Vec::new(),
+            actions: Vec::new(),
+            rewards: Vec::new(),
+            ends: Vec::new(),
+            last: VecDeque::new(),
+            now: Vec::new(),
+        }
+    }
+
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// The rows that are there.
+    pub fn rows(&self) -> Range<u64> {
+        self.written - self.rewards.len() as u64..self.written
+    }
+
+    /// Adds a step, in place of the oldest if there is no more room. `now`, what the environments
+    /// see after the last step so far, must be told before rows are gathered.
+    pub fn push(&mut self, step: Step<'_>) {
+        let Form { environments, observation, .. } = self.form;
+        let at = self.place(self.written);
+        let rows = (environments, self.capacity);
+        put(&mut self.observations, at, rows, step.observations);
+        put(&mut self.actions, at, rows, step.actions);
+        put(&mut self.rewards, at, rows, step.rewards);
+        put(&mut self.ends, at, rows, step.ends);
+        let ended = (self.written..).zip(step.ends).filter(|(_, end)| **end != End::Running);
+        let ended = ended.zip(step.last.chunks_exact(observation));
+        self.last.extend(ended.map(|((row, _), last)| (row, last.into())));
+        self.written += environments as u64;
+        let oldest = self.rows().start;
+        while self.last.front().is_some_and(|(row, _)| *row < oldest) {
+            self.last.pop_front();
+        }
+    }
+
+    /// What the environments see now, `[environments, observation]`.
+    pub fn set_now(&mut self, now: &[f32]) {
+        self.now.clear();
+        self.now.extend_from_slice(now);
+    }
+
+    /// Adds what another replay of the same form holds.
+    pub fn extend(&mut self, other: &Self) {
+        other.rows().step_by(self.form.environments).for_each(|row| self.push(other.step(row)));
+        self.set_now(&other.now);
+    }
+
+    /// A step that is there, by its first row.
+    fn step(&self, row: u64) -> Step<'_> {
+        let Form { environments: n, observation, action } = self.form;
+        let at = self.place(row);
+        let ends = &self.ends[at..at + n];
+        let ended = (row..).zip(ends).filter(|(_, end)| **end != End::Running);
+        Step {
+            observations: span(&self.observations, observation, at, n),
+            actions: span(&self.actions, action, at, n),
+            rewards: &self.rewards[at..at + n],
+            ends,
+            last: ended.flat_map(|(row, _)| self.last_of(row)).copied().collect(),
+        }
+    }
+
+    /// Where a row lies in the ring.
+    fn place(&self, row: u64) -> usize {
+        ((row - self.first) % self.capacity as u64) as usize
+    }
+
+    /// `count` rows drawn evenly, with replacement, from `of`, which must be there and not empty;
+    /// the k-th at `index` depends on nothing else.
+    pub fn draw(&self, of: Range<u64>, count: usize, draws: Stream, index: u64) -> Vec<u64> {
+        let among = of.end - of.start;
+        // Of 64 bits the bias towards some of the rows is below 2^-32.
+        (0..count).map(|k| of.start + draws.seed(k as u32, index) % among).collect()
+    }
+
+    /// Rows that are there, in this order.
+    pub fn gather(&self, rows: &[u64]) -> Transitions {
+        let Form { environments, observation, action } = self.form;
+        let mut out = Transitions::default();
+        for &row in rows {
+            let at = self.place(row);
+            out.observations.extend_from_slice(span(&self.observations, observation, at, 1));
+            out.actions.extend_from_slice(span(&self.actions, action, at, 1));
+            out.rewards.push(self.rewards[at]);
+            out.terminated.push(self.ends[at] == End::Terminated);
+            let next = row + environments as u64;
+            out.next_observations.extend_from_slice(match self.ends[at] {
+                End::Running if next < self.written => {
+                    span(&self.observations, observation, self.place(next), 1)
+                }
+                End::Running => span(&self.now, observation, (next - self.written) as usize, 1),
+                End::Terminated | End::Truncated => self.last_of(row),
+            });
+        }
+        out
+    }
+
+    /// What the episode that a row ended ended in.
+    fn last_of(&self, row: u64) -> &[f32] {
+        let place = self.last.binary_search_by_key(&row, |(row, _)| *row);
+        &self.last[place.expect("it was pushed with every row that ends an episode")].1
+    }
+}
+
+/// `count` rows of `width` numbers from row `at`.
+fn span(values: &[f32], width: usize, at: usize, count: usize) -> &[f32] {
+    &values[at * width..(at + count) * width]
+}
+
+/// Writes `rows` rows at row `at` of a ring that grows to `capacity` rows.
+fn put<T: Copy>(ring: &mut Vec<T>, at: usize, (rows, capacity): (usize, usize), values: &[T]) {
+    let width = values.len() / rows;
+    let start = at * width;
+    if start < ring.len() {
+        ring[start..start + values.len()].copy_from_slice(values);
+        return;
+    }
+    if ring.capacity() < start + values.len() {
+        // Doubling beyond the capacity would take memory that is never used.
+        ring.reserve_exact(start.max(values.len()).min(capacity * width - start));
+    }
+    ring.extend_from_slice(values);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub const FORM: Form = Form { environments: 3, observation: 2, action: 1 };
+
+    /// Steps of three environments whose episodes end now and then.
+    pub struct Played {
+        pub observations: Vec<Vec<f32>>,
+        pub actions: Vec<Vec<f32>>,
+        pub rewards: Vec<Vec<f32>>,
+        pub ends: Vec<Vec<End>>,
+        pub last: Vec<Vec<f32>>,
+    }
+
+    impl Played {
+        pub fn new(steps: usize) -> Self {
+            let stream = Stream::new(5, "played");
+            let numbers = |lane: u32, t: usize, n: usize| -> Vec<f32> {
+                (0..n).map(|i| stream.normal(lane, (t * 16 + i) as u64)[0]).collect()
+            };
+            let ends = |t: usize| -> Vec<End> {
+                let end = |i: u64| match stream.below(9, t as u64 * 3 + i, 7) {
+                    0 => End::Terminated,
+                    1 => End::Truncated,
+                    _ => End::Running,
+                };
+                (0..3).map(end).collect()
+            };
+            let last = |t: usize| {
+                let ended = ends(t).iter().filter(|&&end| end != End::Running).count();
+                numbers(3, t, ended * 2)
+            };
+            Self {
+                observations: (0..=steps).map(|t| numbers(0, t, 6)).collect(),
+                actions: (0..steps).map(|t| numbers(1, t, 3)).collect(),
+                rewards: (0..steps).map(|t| numbers(2, t, 3)).collect(),
+                ends: (0..steps).map(ends).collect(),
+                last: (0..steps).map(last).collect(),
+            }
+        }
+
+        pub fn push(&self, replay: &mut Replay, t: usize) {
+            replay.push(Step {
+                observations: &self.observations[t],
+                actions: &self.actions[t],
+                rewards: &self.rewards[t],
+                ends: &self.ends[t],
+                last: self.last[t].clone(),
+            });
+            replay.set_now(&self.observations[t + 1]);
+        }
+
+        /// Row `t * 3 + i`, put together from everything that was ever seen.
+        fn naive(&self, row: u64) -> Transitions {
+            let (t, i) = (row as usize / 3, row as usize % 3);
+            let end = self.ends[t][i];
+            let next = match end {
+                End::Running => &self.observations[t + 1][2 * i..2 * i + 2],
+                _ => {
+                    let before = self.ends[t][..i].iter().filter(|&&e| e != End::Running).count();
+                    &self.last[t][2 * before..2 * before + 2]
+                }
+            };
+            Transitions {
+                observations: self.observations[t][2 * i..2 * i + 2].to_vec(),
+                actions: vec![self.actions[t][i]],
+                rewards: vec![self.rewards[t][i]],
+                next_observations: next.to_vec(),
+                terminated: vec![end == End::Terminated],
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_equals_that_of_a_naive_twin_before_and_after_the_ring_wraps() {
+        let played = Played::new(40);
+        let mut replay = Replay::new(FORM, 22);
+        let mut ends = [0; 2];
+        for t in 0..40 {
+            played.push(&mut replay, t);
+            let rows = replay.rows();
+            // 22 rows are made 24: eight steps of three environments.
+            assert_eq!(rows, (3 * (t as u64 + 1)).saturating_sub(24)..3 * (t as u64 + 1));
+            for row in rows.clone() {
+                let found = replay.gather(&[row]);
+                assert_eq!(found, played.naive(row), "row {row} after step {t}");
+                ends[0] += u32::from(found.terminated[0]);
+                ends[1] +=
+                    u32::from(played.ends[row as usize / 3][row as usize % 3] != End::Running);
+            }
+            let all: Vec<u64> = rows.collect();
+            let mut naive = Transitions::default();
+            all.iter().for_each(|&row| naive.append(&played.naive(row)));
+            assert_eq!(replay.gather(&all), naive);
+            assert!(replay.rewards.capacity() <= 24, "the ring grew beyond its capacity");
+            assert!(replay.last.len() <= 24, "last observations of rows that are gone are kept");
+        }
+        assert!(ends[0] > 20 && ends[1] > ends[0], "no ends to speak of: {ends:?}");
+    }
+
+    #[test]
+    fn joined_replays_equal_one() {
+        let played = Played::new(20);
+        let [mut whole, mut joined] = [(); 2].map(|()| Replay::new(FORM, 30));
+        for start in (0..20).step_by(4) {
+            let mut part = Replay::new(FORM, 12);
+            (start..start + 4).for_each(|t| played.push(&mut part, t));
+            (start..start + 4).for_each(|t| played.push(&mut whole, t));
+            joined.extend(&part);
+            let rows: Vec<u64> = joined.rows().collect();
+            assert_eq!(joined.gather(&rows), whole.gather(&rows));
+        }
+        assert_eq!(joined.rows(), 30..60);
+    }
+
+    #[test]
+    fn draws_are_even_and_each_depends_on_its_place_alone() {
+        let played = Played::new(10);
+        let mut replay = Replay::new(FORM, 24);
+        (0..10).for_each(|t| played.push(&mut replay, t));
+        let draws = Stream::new(2, "draws");
+        let mut counts = [0u32; 30];
+        for index in 0..2400 {
+            for row in replay.draw(replay.rows(), 10, draws, index) {
+                counts[row as usize] += 1;
+            }
+        }
+        assert_eq!(counts[..6], [0; 6], "rows that are gone");
+        assert!(counts[6..].iter().all(|c| (870..1130).contains(c)), "{counts:?}");
+        let of = 12..20;
+        let many = replay.draw(of.clone(), 10, draws, 3);
+        assert!(many.iter().all(|row| of.contains(row)));
+        assert_eq!(replay.draw(of, 4, draws, 3), many[..4]);
+    }
+
+    #[test]
+    fn demonstrations_are_cut_and_joined_in_all_their_parts() {
+        let played = Played::new(4);
+        let mut replay = Replay::new(FORM, 12);
+        (0..4).for_each(|t| played.push(&mut replay, t));
+        let rows = |rows: Range<u64>| replay.gather(&rows.collect::<Vec<_>>());
+        let mut joined = rows(0..5);
+        joined.append(&rows(5..12));
+        assert_eq!(joined, rows(0..12));
+        assert_eq!(joined.clone().first(7), rows(0..7));
+        assert_eq!(joined.clone().first(50).rows(), 12);
+        assert_eq!(joined.gather(&[4, 0]), replay.gather(&[4, 0]));
+    }
+}

@@ -1,0 +1,86 @@
+//! Whether replays fit into memory, asked before a run begins.
+
+use super::Form;
+use gslab_envs::End;
+use std::fmt;
+
+/// Replays that are in memory at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    pub form: Form,
+    /// Rows of each.
+    pub rows: u64,
+    /// How many: specialists learn side by side.
+    pub replays: u64,
+}
+
+/// They do not fit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct TooLarge {
+    needs: Needs,
+    /// Bytes of memory that are free.
+    free: u64,
+}
+
+impl Needs {
+    /// Bytes of a row, without what its episode may have ended in.
+    fn row(&self) -> u64 {
+        let Form { observation, action, .. } = self.form;
+        ((observation + action + 1) * size_of::<f32>() + size_of::<End>()) as u64
+    }
+
+    /// Bytes of all of them, when they are full.
+    pub fn bytes(&self) -> u64 {
+        self.replays * self.rows * self.row()
+    }
+
+    /// Whether `free` bytes hold them.
+    ///
+    /// # Errors
+    /// They do not.
+    pub fn fit(self, free: u64) -> Result<(), TooLarge> {
+        if self.bytes() <= free { Ok(()) } else { Err(TooLarge { needs: self, free }) }
+    }
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { needs, free } = self;
+        let Needs { rows, replays, .. } = needs;
+        let each = match replays {
+            1 => String::new(),
+            _ => format!("{replays} replays, which are learned from side by side, of "),
+        };
+        write!(
+            f,
+            "sac.capacity: {each}{rows} transitions take {} bytes of memory, {free} are free; \
+             {} fit: set sac.capacity to at most that, or free memory",
+            needs.bytes(),
+            free / needs.row() / replays,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_what_is_needed_and_what_fits() {
+        let form = Form { environments: 4, observation: 5, action: 2 };
+        let needs = Needs { form, rows: 2_000_000, replays: 1 };
+        assert_eq!(needs.fit(66_000_000), Ok(()));
+        assert_eq!(
+            needs.fit(65_999_999).unwrap_err().to_string(),
+            "sac.capacity: 2000000 transitions take 66000000 bytes of memory, 65999999 are free; \
+             1999999 fit: set sac.capacity to at most that, or free memory"
+        );
+        let side_by_side = Needs { rows: 1000, replays: 8, ..needs };
+        assert_eq!(
+            side_by_side.fit(132_000).unwrap_err().to_string(),
+            "sac.capacity: 8 replays, which are learned from side by side, of 1000 transitions \
+             take 264000 bytes of memory, 132000 are free; 500 fit: set sac.capacity to at most \
+             that, or free memory"
+        );
+    }
+}

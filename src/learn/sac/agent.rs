@@ -1,0 +1,358 @@
+//! The agent that learns by SAC, or in phase II by GAIL on top of it, from vectors on the CPU.
+
+use super::{Config, Losses, Weights};
+use crate::{
+    device::Device,
+    learn::{
+        adam,
+        agent::{
+            self, Acting, Agent, Chosen, Learning, Pairs, Parameters, Policy, Schedule, Shown,
+        },
+        gail::{self, Discriminator, demonstration_rows},
+        loss::Tally,
+        replay::{
+            Form, Replay, Step, Transitions,
+            file::{Files, Kept},
+        },
+        rollout::{Rollout, Stages, timed},
+        squashed::{Squashed, uniform_actions},
+    },
+    pool::Pool,
+    run::file::FileError,
+};
+use gslab_envs::{End, batch::Actions, rng::Stream};
+use std::path::Path;
+
+/// Weights and what was played.
+pub struct SacAgent {
+    weights: Weights,
+    replay: Option<Replay>,
+    /// Of a phase that is kept on disk.
+    files: Option<Files>,
+}
+
+/// Averages over the optimiser steps of a round; NaN without any.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Report {
+    /// Optimiser steps of the policy.
+    pub updates: usize,
+    pub losses: Losses,
+    /// α.
+    pub temperature: f64,
+    /// In nats; NaN unless the discriminator learned.
+    pub discriminator_loss: f64,
+    /// Both parts of the rewards learned from; NaN without demonstrations.
+    pub rewards: gail::Rewards,
+}
+
+impl agent::Report for Report {
+    const COLUMNS: &'static [&'static str] = &[
+        "policy_loss",
+        "critic_loss",
+        "entropy",
+        "value",
+        "temperature",
+        "discriminator_loss",
+        "environment_reward",
+        "imitation_reward",
+    ];
+
+    fn values(&self) -> Vec<f64> {
+        let Losses { policy, critic, entropy, value } = self.losses;
+        let gail::Rewards { environment, imitation } = self.rewards;
+        let Self { temperature, discriminator_loss, .. } = *self;
+        let values = [
+            policy,
+            critic,
+            entropy,
+            value,
+            temperature,
+            discriminator_loss,
+            environment,
+            imitation,
+        ];
+        values.into()
+    }
+
+    fn is_finite(&self) -> bool {
+        self.updates == 0 || (self.losses.policy + self.losses.critic).is_finite()
+    }
+}
+
+impl SacAgent {
+    /// Numbers that rows of a replay take.
+    fn form(&self, environments: usize) -> Form {
+        let (observation, action) = (self.weights.policy.shape.inputs(), self.weights.action());
+        Form { environments, observation, action }
+    }
+
+    /// The median actions of what is seen, `[n, observation]`.
+    fn centres(&self, observations: &[f32]) -> Vec<f32> {
+        let dim = self.weights.action();
+        let output = self.weights.policy.infer(observations);
+        let mut actions = vec![0.0; output.len() / 2];
+        let rows = actions.chunks_exact_mut(dim).zip(output.chunks_exact(2 * dim));
+        rows.for_each(|(action, output)| Squashed::new(output).centre(action));
+        actions
+    }
+
+    /// The batch of an optimiser step: rows of the replay, then as many demonstrations.
+    fn batch(
+        &mut self,
+        learning: &Learning,
+        demonstrations: Option<&Transitions>,
+        draws: Stream,
+        report: &mut Report,
+    ) -> (Transitions, usize) {
+        let Learning { sac, gail, .. } = learning;
+        let replay = self.replay.as_ref().expect("it is made before there is a batch");
+        let index = self.weights.updates;
+        let shown = demonstrations.map_or(0, |_| sac.minibatch / 2);
+        let online = sac.minibatch - shown;
+        let mut batch = replay.gather(&replay.draw(replay.rows(), online, draws, index));
+        let Some(demonstrations) = demonstrations else { return (batch, online) };
+        let rows = demonstration_rows(demonstrations, shown, draws, index);
+        batch.append(&demonstrations.gather(&rows));
+
+        let Form { observation, action, .. } = replay.form();
+        let new = || {
+            let stream = part(draws, "discriminator weights");
+            Discriminator::new(observation, action, &sac.hidden, stream)
+        };
+        let discriminator = self.weights.discriminator.get_or_insert_with(new);
+        let draws = part(draws, "discriminator rows");
+        if let Some(loss) = discriminator.learn(replay, demonstrations, gail, draws) {
+            report.discriminator_loss = loss;
+        }
+        let share = 1.0 / sac.updates as f64;
+        let gail::Rewards { environment, imitation } = discriminator.relabel(&mut batch, gail.beta);
+        report.rewards.environment += share * environment;
+        report.rewards.imitation += share * imitation;
+        (batch, online)
+    }
+}
+
+/// A stream of its own for a part of what is random in learning.
+fn part(shuffle: Stream, purpose: &str) -> Stream {
+    Stream::new(shuffle.seed(0, 0), purpose)
+}
+
+impl Policy for SacAgent {
+    fn act(
+        &mut self,
+        pool: &Pool,
+        _idle: &[bool],
+        acting: Acting,
+        noise: Stream,
+        index: u64,
+    ) -> Chosen {
+        Chosen::Continuous(match acting {
+            Acting::Mean => self.centres(pool.observations()),
+            Acting::Sampled => self.weights.sample(pool.observations(), noise, index),
+        })
+    }
+}
+
+impl Parameters for Weights {
+    fn form(&self) -> String {
+        let critic = &self.critics[0].network.shape.0;
+        format!("SAC networks with layers {:?} and {critic:?}", self.policy.shape.0)
+    }
+
+    fn is_finite(&self) -> bool {
+        let discriminator = self.discriminator.as_ref().map(|d| &d.network);
+        let networks = self.critics.iter().map(|critic| &critic.network);
+        networks.chain([&self.policy]).chain(discriminator).all(|network| network.is_finite())
+            && self.temperature.log.is_finite()
+    }
+
+    fn measured(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Without a discriminator: that of another phase knew another policy.
+    fn with_fresh_moments(mut self) -> Self {
+        self.policy = self.policy.with_fresh_moments();
+        self.critics = self.critics.map(|mut critic| {
+            critic.network = critic.network.with_fresh_moments();
+            critic
+        });
+        self.temperature.moments = adam::Moments::new(1);
+        self.discriminator = None;
+        self
+    }
+
+    fn with_std(self, _std: f32) -> Self {
+        self
+    }
+}
+
+impl Agent for SacAgent {
+    type Weights = Weights;
+    type Report = Report;
+    type Experience = Replay;
+    type Demonstrations = Transitions;
+
+    fn schedule(learning: &Learning) -> Schedule {
+        learning.sac.schedule()
+    }
+
+    /// On whatever device: it learns on the CPU.
+    fn new(_device: &Device, _environment: &str, weights: Weights) -> Self {
+        Self { weights, replay: None, files: None }
+    }
+
+    /// With evenly random actions if the policy has never learned.
+    fn collect(
+        &mut self,
+        pool: &mut Pool,
+        steps: usize,
+        noise: Stream,
+        first_step: u64,
+    ) -> Rollout<Replay> {
+        let (n, form) = (pool.len(), self.form(pool.len()));
+        let mut rollout = Rollout {
+            n,
+            experience: Replay::new(form, steps * n),
+            rewards: Vec::with_capacity(steps * n),
+            ends: Vec::with_capacity(steps * n),
+            episodes: Vec::new(),
+            stages: Stages::default(),
+        };
+        for step in first_step..first_step + steps as u64 {
+            let observations = pool.observations().to_vec();
+            let actions = timed(&mut rollout.stages.infer, || match self.weights.updates {
+                0 => uniform_actions(noise, step, n, form.action),
+                _ => self.weights.sample(&observations, noise, step),
+            });
+            let act = Actions::Continuous(&actions);
+            timed(&mut rollout.stages.simulate, || pool.step(act, &mut rollout.episodes))
+                .expect("the policy has the shape of the actions");
+            let ended = (0..n).filter(|&i| pool.ends()[i] != End::Running);
+            rollout.experience.push(Step {
+                observations: &observations,
+                actions: &actions,
+                rewards: pool.rewards(),
+                ends: pool.ends(),
+                last: ended.flat_map(|i| pool.final_observation(i)).copied().collect(),
+            });
+            rollout.rewards.extend_from_slice(pool.rewards());
+            rollout.ends.extend_from_slice(pool.ends());
+        }
+        rollout.experience.set_now(pool.observations());
+        rollout
+    }
+
+    /// A round of optimiser steps, if enough was played. With demonstrations by GAIL.
+    fn update(
+        &mut self,
+        rollout: Rollout<Replay>,
+        learning: &Learning,
+        shuffle: Stream,
+        _iteration: u64,
+        shown: Option<&Shown<'_, Transitions>>,
+    ) -> Report {
+        let Config { updates, capacity, warm_up, .. } = learning.sac;
+        let form = self.form(rollout.n);
+        let replay = self.replay.get_or_insert_with(|| Replay::new(form, capacity));
+        replay.extend(&rollout.experience);
+        let none =
+            Losses { policy: f64::NAN, critic: f64::NAN, entropy: f64::NAN, value: f64::NAN };
+        let mut report = Report {
+            updates: 0,
+            losses: none,
+            temperature: self.weights.temperature.alpha().into(),
+            discriminator_loss: f64::NAN,
+            rewards: gail::Rewards { environment: f64::NAN, imitation: f64::NAN },
+        };
+        if replay.rows().end < warm_up as u64 {
+            return report;
+        }
+        report.losses = Losses::default();
+        if shown.is_some() {
+            report.rewards = gail::Rewards::default();
+        }
+        let demonstrations = shown.map(|shown| shown.demonstrations);
+        let (draws, noise) = (part(shuffle, "replay"), part(shuffle, "actions"));
+        let share = 1.0 / updates as f64;
+        for _ in 0..updates {
+            let (batch, online) = self.batch(learning, demonstrations, draws, &mut report);
+            let losses = self.weights.update(&batch, online, &learning.sac, noise);
+            report.updates += 1;
+            report.losses.policy += share * losses.policy;
+            report.losses.critic += share * losses.critic;
+            report.losses.entropy += share * losses.entropy;
+            report.losses.value += share * losses.value;
+        }
+        report
+    }
+
+    fn recall(&mut self, dir: &Path, learning: &Learning, kept: Kept) -> Result<(), FileError> {
+        let form = self.form(learning.sac.environments);
+        let mut replay = Replay::new(form, learning.sac.capacity);
+        self.files = Some(Files::open(dir, &mut replay, kept)?);
+        self.replay = Some(replay);
+        Ok(())
+    }
+
+    fn keep(&mut self) -> Result<Kept, FileError> {
+        match (&mut self.files, &self.replay) {
+            (Some(files), Some(replay)) => files.keep(replay),
+            _ => Ok(Kept::default()),
+        }
+    }
+
+    fn tidy(&self) -> Result<(), FileError> {
+        match (&self.files, &self.replay) {
+            (Some(files), Some(replay)) => files.tidy(replay),
+            _ => Ok(()),
+        }
+    }
+
+    fn demonstrations(rollout: &Rollout<Replay>, rows: &[usize]) -> Transitions {
+        let rows: Vec<u64> = rows.iter().map(|&row| row as u64).collect();
+        rollout.experience.gather(&rows)
+    }
+
+    fn imitate(
+        &mut self,
+        demonstrations: &Transitions,
+        rows: &[u32],
+        adam: &adam::Settings,
+    ) -> f64 {
+        let Transitions { observations, actions, .. } = demonstrations.gather(rows);
+        let (share, dim) = (1.0 / rows.len() as f32, self.weights.action());
+        self.weights.policy.descend(&observations, adam, |range, output, d_output| {
+            let mut tally = Tally::default();
+            let actions = &actions[range.start * dim..range.end * dim];
+            let parts = output.chunks_exact(2 * dim).zip(d_output.chunks_exact_mut(2 * dim));
+            for ((output, d_output), action) in parts.zip(actions.chunks_exact(dim)) {
+                let policy = Squashed::new(output);
+                tally[0] -= f64::from(share * policy.log_density(action));
+                policy.add_density_gradient(action, -share, d_output);
+            }
+            tally
+        })[0]
+    }
+
+    fn negative_log_likelihood(&mut self, demonstrations: &Transitions, rows: &[u32]) -> f64 {
+        let Transitions { observations, actions, .. } = demonstrations.gather(rows);
+        let dim = self.weights.action();
+        let output = self.weights.policy.infer(&observations);
+        let pairs = output.chunks_exact(2 * dim).zip(actions.chunks_exact(dim));
+        let sum: f64 =
+            pairs.map(|(output, a)| f64::from(Squashed::new(output).log_density(a))).sum();
+        -sum / rows.len() as f64
+    }
+
+    fn weights(&self) -> Weights {
+        self.weights.clone()
+    }
+
+    fn measures(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    /// Does nothing: its deviations are functions of the state.
+    fn fix_std(&mut self, _std: f32) {}
+}
