@@ -16,6 +16,11 @@ use gslab::{
 use gslab_envs::{
     batch::Actions,
     levels::{LevelSet, Order},
+    pushchair::{
+        cloud::{Base, Cameras, Cloud, Draw},
+        math::{Pose, Rotation, Vector},
+        solid::{Class, Shape, Solid},
+    },
     registry::{self, Family},
     rng::Stream,
 };
@@ -85,5 +90,40 @@ fn ppo_update_table_4(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(config.samples)).bench_local(|| {
         iteration += 1;
         ppo::update(&mut network, &rollout, &config, Stream::new(0, "shuffle"), iteration, None)
+    });
+}
+
+/// Point clouds of a robot and a chair of so many solids, which all overlap in the middle.
+#[divan::bench(args = [50, 80])]
+fn point_clouds(bencher: Bencher<'_, '_>, solids: u32) {
+    let stream = Stream::new(4, "bench");
+    let solid = |i: u32| {
+        let [a, b, c, d] = stream.uniform(i, 0);
+        let [x, y, z, w] = stream.normal(i, 1);
+        let robot = i % 2 == 0;
+        let place = if robot {
+            Vector::new(1.2 * a - 0.4, 1.4 * b - 0.7, 0.2 + 1.5 * c)
+        } else {
+            Vector::new(0.7 + 0.7 * a, 0.7 * b - 0.35, 1.1 * c)
+        };
+        let (radius, half_height) = (0.06, 0.03 + 0.2 * d);
+        Solid {
+            shape: match i / 2 % 3 {
+                0 => Shape::Box { half: Vector::new(radius, half_height, 0.02) },
+                1 => Shape::Cylinder { radius, half_height },
+                _ => Shape::Capsule { radius, half_height },
+            },
+            pose: Pose::from_parts(place, Rotation::from_xyzw(x, y, z, w).normalize()),
+            colour: [90; 3],
+            class: if robot { Class::Robot } else { Class::Chair },
+        }
+    };
+    let solids: Vec<Solid> = (0..solids).map(solid).collect();
+    let (mut cameras, mut cloud) = (Cameras::new(), Cloud::default());
+    let mut step = 0;
+    bencher.counter(ItemsCount::new(1u32)).bench_local(|| {
+        step += 1;
+        cameras.cloud(&solids, Base::default(), Draw { stream, step }, &mut cloud);
+        cloud.counts()
     });
 }

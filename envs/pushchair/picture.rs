@@ -210,7 +210,11 @@ impl Nooks {
             NOOK.map(|z| {
                 let p = corner + Vector::new(x * cell, y * cell, z);
                 // What is nearer than the ground shuts the point in.
-                let nearest = solids.iter().map(|solid| {
+                let near = solids.iter().filter(|solid| {
+                    let reach = solid.shape.bounding_radius() + z;
+                    p.distance_squared(solid.pose.translation) < reach * reach
+                });
+                let nearest = near.map(|solid| {
                     let local = solid.pose.inverse_transform_point(p);
                     solid.shape.signed_distance(local)
                 });

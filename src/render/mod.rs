@@ -12,6 +12,8 @@ pub mod frame;
 pub mod gpu;
 pub mod item;
 pub mod pictures;
+#[cfg(feature = "gpu")]
+pub mod points;
 pub mod rgb;
 mod strips;
 

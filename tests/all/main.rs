@@ -12,6 +12,8 @@ mod impala;
 mod learning;
 mod metrics;
 mod pixels;
+#[cfg(feature = "gpu")]
+mod points;
 mod ppg;
 mod report;
 #[cfg(feature = "gpu")]
