@@ -100,7 +100,7 @@ fn point_clouds(bencher: Bencher<'_, '_>, solids: u32) {
     let solid = |i: u32| {
         let [a, b, c, d] = stream.uniform(i, 0);
         let [x, y, z, w] = stream.normal(i, 1);
-        let robot = i % 2 == 0;
+        let robot = i.is_multiple_of(2);
         let place = if robot {
             Vector::new(1.2 * a - 0.4, 1.4 * b - 0.7, 0.2 + 1.5 * c)
         } else {

@@ -62,7 +62,7 @@ fn rays_enter_where_marching_along_the_signed_distance_arrives() {
             let entered = enter(&shape, origin, direction * stretch) * stretch;
             let (arrived, least) = march(&shape, origin, direction);
             let Some(arrived) = arrived else {
-                let hit = entered >= 0.0 && entered < 8.0;
+                let hit = (0.0..8.0).contains(&entered);
                 assert!(!hit || least < 1e-5, "{shape:?}: missed by {least}, got {entered}");
                 if hit {
                     grazes += 1
