@@ -327,12 +327,16 @@ const NEW: f32 = 0.816;
 /// Degrees of freedom of the fingers.
 pub const FINGER_DOFS: [usize; 4] = [11, 12, 20, 21];
 
+/// The original's own number for half a turn.
+#[expect(clippy::approx_constant)]
+pub const HALF_TURN: f32 = 3.14;
+
 /// Greatest velocities, or for fingers positions in metres: what an action of 1 asks for.
 const fn range(dof: usize) -> f32 {
     match dof {
         0 | 1 | 3 => 0.5,
         11 | 12 | 20 | 21 => 100.0,
-        _ => 3.14,
+        _ => HALF_TURN,
     }
 }
 

@@ -142,7 +142,7 @@ fn drives_reach_their_velocities() {
     for (dof, speed) in [(0, 0.5), (3, -0.5), (2, 1.57), (10, 1.57)] {
         let mut world = reset(0, 3);
         let mut action = [0.0; DOF];
-        let range = if dof == 0 || dof == 3 { 0.5 } else { 3.14 };
+        let range = if dof == 0 || dof == 3 { 0.5 } else { robot::HALF_TURN };
         action[dof] = speed / range;
         let yaw = world.scene.joint_positions()[2];
         let mut ticks = None;
