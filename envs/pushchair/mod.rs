@@ -379,6 +379,10 @@ impl Env for PushChair {
             panic!("PushChair takes continuous actions");
         };
         self.steps += 1;
+        if !action.iter().all(|a| a.is_finite()) {
+            // Whoever acts like this must not go on as if nothing were wrong.
+            return Step { reward: f32::NAN, end: End::Terminated, solved: false };
+        }
         let before = self.root();
         if !self.scene.step(action) {
             // Nothing of the scene can be trusted any more, and its value is unknown.

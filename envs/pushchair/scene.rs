@@ -246,6 +246,15 @@ impl Scene {
         (root.linvel(), root.angvel())
     }
 
+    /// Gives the chair a velocity along x, in m/s.
+    #[cfg(test)]
+    pub(super) fn throw_chair(&mut self, velocity: f32) {
+        let world = &mut self.world.0;
+        let link = world.multibody_joints.rigid_body_link(self.chair[0]).expect("it is a link");
+        let multibody = world.multibody_joints.get_multibody_mut(link.multibody);
+        multibody.expect("it belongs to one").generalized_velocity_mut()[0] = velocity;
+    }
+
     /// Kinetic energy of the chair in J.
     pub fn chair_energy(&self) -> f32 {
         self.chair.iter().map(|&body| self.world.0.bodies[body].kinetic_energy()).sum()

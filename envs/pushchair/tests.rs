@@ -271,6 +271,59 @@ fn it_keeps_the_promises_of_an_environment() {
 }
 
 #[test]
+fn an_action_that_is_no_number_is_not_passed_over() {
+    let mut world = reset(0, 1);
+    let before = world.state.clone();
+    let mut action = [0.0; DOF];
+    action[5] = f32::NAN;
+    let step = world.step(Action::Continuous(&action));
+    assert!(step.reward.is_nan() && step.end == End::Terminated);
+    assert_eq!(world.state, before);
+}
+
+#[test]
+fn a_scene_that_is_no_longer_finite_ends_its_episode() {
+    let mut world = reset(0, 1);
+    let before = world.state.clone();
+    world.scene.throw_chair(f32::MAX);
+    let step = world.step(Action::Continuous(&[0.0; DOF]));
+    let (low, _) = PushChair::spec(&Options::default()).reward_range;
+    assert_eq!(step, Step { reward: low, end: End::Terminated, solved: false });
+    assert_eq!(world.state, before);
+}
+
+#[test]
+fn every_kind_of_observation_has_the_length_it_says() {
+    for (observed, length) in
+        [(Observed::Privileged, 107), (Observed::State, 90), (Observed::Cloud, 90 + 1200 * 7)]
+    {
+        let options = Options { observed, goal_in_state: true, ..Options::default() };
+        assert_eq!(PushChair::spec(&options).observation, length);
+        let mut world = PushChair::reset(&options, level(2, 4));
+        let mut seen = vec![f32::NAN; length];
+        world.sense(&mut seen);
+        assert!(seen.iter().all(|x| x.is_finite()));
+        // The target in the robot's frame, from where the base stands.
+        let [x, y, yaw, ..] = world.scene.joint_positions();
+        let target = Vec2::from_angle(-yaw).rotate(Vec2::new(-x, -y));
+        assert!((Vec2::new(seen[24], seen[25]) - target).length() < 1e-5);
+        if observed == Observed::Cloud {
+            let rows: Vec<&[f32]> = seen[STATE..].chunks(cloud::CHANNELS).collect();
+            let count = |holds: &dyn Fn(&[f32]) -> bool| rows.iter().filter(|r| holds(r)).count();
+            let robot = count(&|r| r[6] == 1.0);
+            assert!((200..=cloud::ROBOT_POINTS).contains(&robot), "{robot} points of the robot");
+            // Red alone is the ball, which lies around the target.
+            let ball = count(&|r| r[6] == 0.0 && r[3] > 0.0 && r[4] == 0.0 && r[5] == 0.0);
+            assert!(ball >= cloud::GOAL_POINTS, "{ball} points of the ball");
+            world.step(Action::Continuous(&[0.3; DOF]));
+            let mut next = vec![0.0; length];
+            world.sense(&mut next);
+            assert_ne!(next[STATE..], seen[STATE..]);
+        }
+    }
+}
+
+#[test]
 fn options_that_make_no_sense_are_refused() {
     let refused = |options: Options| PushChair::validate(&options).unwrap_err().to_string();
     let with = Options::default;

@@ -33,6 +33,7 @@ pub const PRESETS: &[Preset] = &[
     Preset { name: "maze-sac", toml: include_str!("../../assets/presets/maze-sac.toml") },
     Preset { name: "procgen", toml: include_str!("../../assets/presets/procgen.toml") },
     Preset { name: "procgen-ppg", toml: include_str!("../../assets/presets/procgen-ppg.toml") },
+    Preset { name: "pushchair", toml: include_str!("../../assets/presets/pushchair.toml") },
 ];
 
 /// How policies learn.
@@ -394,6 +395,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gsl::config::Merge;
 
     fn with(settings: &[&str]) -> Result<Config, ConfigError> {
         let settings: Vec<String> = settings.iter().map(|s| s.to_string()).collect();
@@ -485,6 +487,21 @@ mod tests {
         c.validate_for_gsl().unwrap();
         let specialists = c.specialist_learning().sac.schedule();
         assert_eq!((specialists.steps, specialists.samples()), (32, 1600));
+    }
+
+    #[test]
+    fn pushchair_preset_holds_tables_11_and_12() {
+        let c = Config::from_preset("pushchair", &[]).unwrap();
+        let s = &c.sac;
+        assert_eq!((s.learning_rate, s.gamma, s.tau, s.capacity), (3e-4, 0.95, 0.005, 2_000_000));
+        assert_eq!((s.minibatch, s.environments, s.collect, s.updates), (200, 4, 64, 4));
+        assert_eq!((c.gail.updates, c.gail.interval, c.gail.learning_rate), (5, 100, 3e-4));
+        let g = &c.gsl;
+        assert_eq!((g.specialists, g.low_variations, g.window, g.epsilon), (8, 8, 2000, 50.0));
+        assert_eq!((g.specialist_samples, g.merge_samples), (1_500_000, 2_000_000));
+        assert_eq!(g.demonstration_samples * 8, 200 * 300 * 8);
+        assert_eq!((g.demonstration_threshold, c.total_samples), (-3500.0, 20_000_000));
+        assert_eq!((c.family().unwrap().spec().horizon, g.merge), (200, Merge::Gail));
     }
 
     #[test]

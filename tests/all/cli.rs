@@ -36,7 +36,7 @@ const GAMES: &str = "bigfish, bossfight, caveflyer, chaser, climber, coinrun, do
 
 fn environments() -> String {
     let games = GAMES.split(", ").map(|game| format!("procgen:{game}"));
-    format!("maze, {}", games.collect::<Vec<_>>().join(", "))
+    format!("maze, pushchair, {}", games.collect::<Vec<_>>().join(", "))
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn unknown_names_are_refused_with_the_nearest_known_one() {
     );
     let source = format!(
         "error: `mazee` is neither a preset, nor an environment, nor a file \
-         (did you mean `maze`?); presets are: maze, maze-sac, procgen, procgen-ppg; environments are: {environments}"
+         (did you mean `maze`?); presets are: maze, maze-sac, procgen, procgen-ppg, pushchair; environments are: {environments}"
     );
     refused("config show mazee", &source);
     refused("train mazee --out run", &source);
@@ -60,7 +60,7 @@ fn unknown_names_are_refused_with_the_nearest_known_one() {
         "gsl table.toml --out run",
         &format!(
             "error: `table.toml` is neither a preset, nor an environment, nor a file; \
-             presets are: maze, maze-sac, procgen, procgen-ppg; environments are: {environments}"
+             presets are: maze, maze-sac, procgen, procgen-ppg, pushchair; environments are: {environments}"
         ),
     );
     let game =
@@ -341,10 +341,10 @@ fn lists_name_everything_there_is() {
     assert!(envs.contains("\n  env.horizon = 150\n"), "{envs}");
     assert_eq!(json(&place, "envs.json")[0]["name"], "maze");
     let presets = place.gslab("config list --json presets.json").well().stdout;
-    assert_eq!(presets, "maze\nmaze-sac\nprocgen\nprocgen-ppg\n");
+    assert_eq!(presets, "maze\nmaze-sac\nprocgen\nprocgen-ppg\npushchair\n");
     assert_eq!(
         json(&place, "presets.json"),
-        serde_json::json!(["maze", "maze-sac", "procgen", "procgen-ppg"])
+        serde_json::json!(["maze", "maze-sac", "procgen", "procgen-ppg", "pushchair"])
     );
 }
 
