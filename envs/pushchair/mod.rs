@@ -379,7 +379,7 @@ impl Env for PushChair {
             panic!("PushChair takes continuous actions");
         };
         self.steps += 1;
-        if !action.iter().all(|a| a.is_finite()) {
+        if action.iter().any(|a| a.is_nan()) {
             // Whoever acts like this must not go on as if nothing were wrong.
             return Step { reward: f32::NAN, end: End::Terminated, solved: false };
         }
