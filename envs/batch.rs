@@ -18,6 +18,8 @@ pub struct Episode {
     pub solved: bool,
     /// Whether any state of the episode counted as solved.
     pub ever_solved: bool,
+    /// Whether it ended because the world could not go on; see [`Env::failed`].
+    pub failed: bool,
 }
 
 /// Actions for a batch of `n` worlds.
@@ -113,6 +115,8 @@ pub trait Batch: Send + Sync {
     fn draw(&self, world: usize, size: u32, list: &mut DrawList);
     /// What people see of a world; see [`Env::picture`].
     fn picture(&self, world: usize, size: u32) -> Option<Vec<u8>>;
+    /// What a scripted policy would do in a world; see [`Env::expert`].
+    fn expert(&self, world: usize) -> Option<Vec<f32>>;
     /// Every world, level counter and running statistic as bytes.
     fn snapshot(&self) -> Vec<u8>;
     /// Continues exactly where [`Batch::snapshot`] was taken.
@@ -199,6 +203,7 @@ impl<E: Env> Batch for Worlds<E> {
                     end: step.end,
                     solved: step.solved,
                     ever_solved: slot.ever_solved,
+                    failed: slot.world.failed(),
                 });
                 let next = slot.episode + 1;
                 *slot = Self::begin(&self.options, &self.levels, environment, self.of, next);
@@ -220,6 +225,10 @@ impl<E: Env> Batch for Worlds<E> {
 
     fn picture(&self, world: usize, size: u32) -> Option<Vec<u8>> {
         self.slots[world].world.picture(size)
+    }
+
+    fn expert(&self, world: usize) -> Option<Vec<f32>> {
+        self.slots[world].world.expert()
     }
 
     fn snapshot(&self) -> Vec<u8> {

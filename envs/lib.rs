@@ -125,4 +125,16 @@ pub trait Env: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
     fn picture(&self, _size: u32) -> Option<Vec<u8>> {
         None
     }
+
+    /// What a scripted policy that sees everything would do now, `dim` numbers in [-1, 1]; `None`
+    /// where there is none.
+    fn expert(&self) -> Option<Vec<f32>> {
+        None
+    }
+
+    /// Whether the episode ended because the world could not go on, such as a simulation whose
+    /// numbers are no longer finite.
+    fn failed(&self) -> bool {
+        false
+    }
 }

@@ -1,7 +1,7 @@
 //! Every environment by name: one line each.
 
 use crate::{
-    Env, OptionError, Spec,
+    Env, Level, OptionError, Spec,
     batch::{Batch, Worlds},
     check,
     levels::LevelSet,
@@ -87,6 +87,8 @@ pub trait Family: Send + Sync {
     fn spec(&self) -> &Spec;
     /// Worlds `first .. first + n` of a set of `of`, at the start of their first episodes.
     fn batch(&self, levels: LevelSet, first: u32, n: u32, of: u32) -> Box<dyn Batch>;
+    /// Whether its worlds have a scripted policy; see [`Env::expert`].
+    fn has_expert(&self) -> bool;
     /// Tries every property of [`check`] on this environment.
     fn check(&self, seed: u64) -> Vec<check::Finding>;
 }
@@ -103,6 +105,10 @@ impl<E: Env> Family for Configured<E> {
 
     fn batch(&self, levels: LevelSet, first: u32, n: u32, of: u32) -> Box<dyn Batch> {
         Box::new(Worlds::<E>::new(&self.options, levels, first, n, of))
+    }
+
+    fn has_expert(&self) -> bool {
+        E::reset(&self.options, Level { variation: 0, seed: 0 }).expert().is_some()
     }
 
     fn check(&self, seed: u64) -> Vec<check::Finding> {

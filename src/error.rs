@@ -70,8 +70,8 @@ pub enum Error {
     )]
     NotFinite { phase: String, iteration: u64, what: &'static str, checkpoint: PathBuf },
     #[error(
-        "no episode of any specialist had a return above {threshold} in {tried} samples: \
-         lower gsl.demonstration_threshold, or train the specialists longer"
+        "no episode that was to demonstrate had a return above {threshold} in {tried} samples: \
+         lower gsl.demonstration_threshold, or train specialists longer"
     )]
     NoDemonstrations { threshold: f64, tried: u64 },
     #[error("{run}: no specialist could be trained: lower the learning rate", run = .run.display())]

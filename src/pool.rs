@@ -183,6 +183,18 @@ impl Pool {
         self.shards[i / self.shard].batch.picture(i % self.shard, size)
     }
 
+    /// What a scripted policy would do, `[n, dim]`; `None` where there is none. See
+    /// [`Env::expert`](gslab_envs::Env::expert).
+    pub fn expert(&self) -> Option<Vec<f32>> {
+        let mut actions = Vec::new();
+        for shard in &self.shards {
+            for world in 0..shard.batch.len() {
+                actions.extend(shard.batch.expert(world)?);
+            }
+        }
+        Some(actions)
+    }
+
     /// Every world and counter, one entry a shard.
     pub fn snapshot(&self) -> Vec<Vec<u8>> {
         self.shards.iter().map(|shard| shard.batch.snapshot()).collect()

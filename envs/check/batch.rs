@@ -171,6 +171,7 @@ impl<E: Env> Bench<E> {
                         end,
                         solved,
                         ever_solved,
+                        failed: world.failed(),
                     }),
                 });
                 if over {

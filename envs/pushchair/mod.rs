@@ -151,6 +151,7 @@ pub struct PushChair {
     body: Body,
     streaks: Streaks,
     steps: u32,
+    failed: bool,
     /// Observation, taken when a step is over: what can be sensed of a scene that is no longer
     /// finite is what it was before.
     state: Vec<f32>,
@@ -368,6 +369,7 @@ impl Env for PushChair {
             body,
             streaks: Streaks::default(),
             steps: 0,
+            failed: false,
             state: Vec::with_capacity(PRIVILEGED),
         };
         world.observe();
@@ -386,6 +388,7 @@ impl Env for PushChair {
         let before = self.root();
         if !self.scene.step(action) {
             // Nothing of the scene can be trusted any more, and its value is unknown.
+            self.failed = true;
             let (reward, _) = Self::spec(&self.options).reward_range;
             return Step { reward, end: End::Terminated, solved: false };
         }
@@ -416,5 +419,13 @@ impl Env for PushChair {
         let middle = Vector::new(x / 2.0, y / 2.0, 0.5);
         let side = size as usize;
         Some(picture::picture(&self.solids(), (middle + EYE, middle), 0.85, (side, side)))
+    }
+
+    fn expert(&self) -> Option<Vec<f32>> {
+        Some(pusher::act(self).to_vec())
+    }
+
+    fn failed(&self) -> bool {
+        self.failed
     }
 }

@@ -289,6 +289,7 @@ fn a_scene_that_is_no_longer_finite_ends_its_episode() {
     let step = world.step(Action::Continuous(&[0.0; DOF]));
     let (low, _) = PushChair::spec(&Options::default()).reward_range;
     assert_eq!(step, Step { reward: low, end: End::Terminated, solved: false });
+    assert!(world.failed());
     assert_eq!(world.state, before);
 }
 

@@ -4,7 +4,7 @@ use crate::learn::{pixels::gpu::ResidentPixels, ppg::gpu::ResidentPhasic};
 use crate::{
     device::Device,
     error::{Error, Result},
-    experiments::procgen::protocol::TEST,
+    experiments::procgen::TEST,
     gsl::{
         algorithm1::Plateau,
         evaluate::{Acting, Evaluation, evaluate},

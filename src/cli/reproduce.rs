@@ -1,9 +1,9 @@
 use super::{NewRun, procgen_game, task};
 use crate::{
     error::{Error, Result},
-    experiments::procgen::{
-        self,
+    experiments::{
         ablations::{self, Ablation},
+        procgen, pushchair,
     },
     gsl::config::Merge,
     run::{
@@ -32,6 +32,13 @@ enum Experiment {
         #[command(flatten)]
         game: Game,
     },
+    /// PushChair, Section 6: GSL with GAIL against SAC, beside Table 2
+    Pushchair {
+        #[command(flatten)]
+        scale: Scale,
+        #[command(flatten)]
+        new: NewRun,
+    },
     /// The ablations of Section 6
     Ablation {
         #[command(flatten)]
@@ -56,27 +63,40 @@ struct Place {
 
 #[derive(Args)]
 struct Game {
-    /// Name of the game
+    /// Name of the game, or pushchair for Figure 7
     #[arg(long, value_name = "GAME", default_value = "bigfish")]
     game: String,
-    /// How networks learn: ppo as in Table 6, or ppg as in Table 7
-    #[arg(long, value_enum, default_value_t = AlgorithmChoice::Ppo)]
-    algorithm: AlgorithmChoice,
-    /// Multiply the paper's budgets by this, above 0, up to 1
-    #[arg(long, value_name = "F", default_value_t = 1.0, value_parser = parse_scale)]
-    scale: f64,
+    /// How networks learn: ppo as in Table 6, ppg as in Table 7, or sac as in Table 11 [default:
+    /// ppo, for PushChair sac]
+    #[arg(long, value_enum)]
+    algorithm: Option<AlgorithmChoice>,
+    #[command(flatten)]
+    scale: Scale,
     #[command(flatten)]
     new: NewRun,
+}
+
+#[derive(Args)]
+struct Scale {
+    /// Multiply the paper's budgets by this, above 0, up to 1
+    #[arg(id = "scale", long = "scale", value_name = "F", default_value_t = 1.0, value_parser = parse_scale)]
+    by: f64,
 }
 
 impl Game {
     /// The name of the game, and the settings with `adjust` below those of `--set`.
     fn settings(&self, adjust: impl Fn(&mut Config)) -> Result<(&'static str, Config)> {
         let name = procgen_game(&self.game)?.facts.name;
-        let (preset, _) = procgen::report::preset_of(match self.algorithm {
-            AlgorithmChoice::Ppo => Algorithm::Ppo,
-            AlgorithmChoice::Ppg => Algorithm::Ppg,
-        });
+        let algorithm = match self.algorithm {
+            None | Some(AlgorithmChoice::Ppo) => Algorithm::Ppo,
+            Some(AlgorithmChoice::Ppg) => Algorithm::Ppg,
+            Some(AlgorithmChoice::Sac) => {
+                return Err(Error::Usage(
+                    "--algorithm sac: must be ppo or ppg for a game of Procgen".into(),
+                ));
+            }
+        };
+        let (preset, _) = procgen::report::preset_of(algorithm);
         let mut config = Config::from_preset_in(preset, &format!("procgen:{name}"), &[])?;
         adjust(&mut config);
         let config = config.with_trained(&self.new.settings)?;
@@ -85,19 +105,38 @@ impl Game {
     }
 
     fn ablation(self, figure: u8) -> Result<()> {
-        let (name, config) =
-            self.settings(|config| ablations::settings(config, figure, self.scale))?;
-        let (first_seed, seeds, scale) = (self.new.seed, self.new.seeds, self.scale);
+        let (name, config) = match self.game == pushchair::ENVIRONMENT {
+            true => (pushchair::ENVIRONMENT, self.pushchair(figure)?),
+            false => self.settings(|config| ablations::settings(config, figure, self.scale.by))?,
+        };
+        let (first_seed, seeds, scale) = (self.new.seed, self.new.seeds, self.scale.by);
         let task = Task::Ablation(Ablation { figure, first_seed, seeds, scale });
         task::begin(&self.new, &format!("ablation-figure-{figure}-{name}"), &task, &config)
+    }
+
+    /// The settings of an ablation on PushChair.
+    fn pushchair(&self, figure: u8) -> Result<Config> {
+        if figure != 7 {
+            return Err(Error::Usage(format!(
+                "--figure {figure}: must be 7 for --game pushchair; the others are about Procgen"
+            )));
+        }
+        if !matches!(self.algorithm, None | Some(AlgorithmChoice::Sac)) {
+            return Err(Error::Usage("--algorithm: must be sac for --game pushchair".into()));
+        }
+        let mut config = Config::from_preset(pushchair::ENVIRONMENT, &[])?;
+        ablations::settings(&mut config, figure, self.scale.by);
+        let config = config.with_trained(&self.new.settings)?;
+        pushchair::validate(&config)?;
+        Ok(config)
     }
 
     fn run(self, experiment: &str, cloning: bool) -> Result<()> {
         let (name, config) = self.settings(|config| {
             procgen::paper::exceptions(config);
-            procgen::scale::scale(config, self.scale);
+            procgen::scale::scale(config, self.scale.by);
         })?;
-        let Self { scale, new, .. } = self;
+        let Self { scale: Scale { by: scale }, new, .. } = self;
         config.on_test_levels(1, Overlap::Refuse)?;
         if config.gsl.merge != Merge::Dapg {
             return Err(Error::Usage(
@@ -120,6 +159,15 @@ impl Reproduce {
                 let task = Task::ReproduceMaze { first_seed: new.seed, seeds: new.seeds };
                 task::begin(&new, "reproduce-maze", &task, &config)?;
             }
+            Experiment::Pushchair { scale: Scale { by: scale }, new } => {
+                let mut config = Config::from_preset("pushchair", &[])?;
+                pushchair::scale(&mut config, scale);
+                let config = config.with_trained(&new.settings)?;
+                pushchair::validate(&config)?;
+                let task =
+                    Task::ReproducePushChair { first_seed: new.seed, seeds: new.seeds, scale };
+                task::begin(&new, "reproduce-pushchair", &task, &config)?;
+            }
             Experiment::Procgen { game } => game.run("reproduce", false)?,
             Experiment::Ablation { place, game } => match place.figure {
                 Some(figure) => game.ablation(figure)?,
@@ -134,6 +182,7 @@ impl Reproduce {
 enum AlgorithmChoice {
     Ppo,
     Ppg,
+    Sac,
 }
 
 fn parse_scale(text: &str) -> Result<f64, String> {

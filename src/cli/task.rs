@@ -6,16 +6,18 @@ use crate::learn::{pixels::gpu::ResidentPixels, ppg::gpu::ResidentPhasic};
 use crate::{
     error::{Error, Result},
     experiments::{
+        ablations,
         maze::{self, figure, report, result::MazeResult},
-        procgen::{self, ablations},
+        procgen, pushchair,
     },
     gsl::{
         algorithm1::{Algorithm1, NewWeights},
+        demos::{Collected, Demonstrator, Wanted, collect_demonstrations},
         evaluate::{Evaluation, evaluate},
     },
     learn::{
         actor_critic,
-        agent::Agent,
+        agent::{Agent, Pairs},
         impala,
         pixels::{Pixels, memory::Needs},
         ppg::{self, Phasic},
@@ -26,7 +28,7 @@ use crate::{
     run::{
         config::{self, Algorithm, Config},
         directory::{RunDirectory, Task},
-        file::{store, write_atomic},
+        file::{FileError, load, store, write_atomic},
         phase::{Context, FINAL, Phase, unobserved},
     },
 };
@@ -48,8 +50,7 @@ pub fn settings(source: &str, settings: &[String]) -> Result<Config> {
     }
     let path = Path::new(source);
     if path.exists() && !path.is_dir() {
-        let text =
-            fs::read_to_string(path).map_err(crate::run::file::FileError::io("read", path))?;
+        let text = fs::read_to_string(path).map_err(FileError::io("read", path))?;
         return Ok(Config::parse(&text, source, settings)?);
     }
     Err(config::unknown_source(source).into())
@@ -101,7 +102,7 @@ fn check_memory(config: &Config, spec: &Spec, task: &Task) -> Result<()> {
         Form { environments: config.sac.environments, observation: spec.observation, action: dim };
     let rows = |samples: u64| samples.min(config.sac.capacity as u64);
     let mut phases = vec![(1, rows(config.total_samples))];
-    if let Task::Gsl { .. } = task {
+    if !matches!(task, Task::Train { .. }) {
         let gsl = &config.gsl;
         let together = gsl.specialists.min(rayon::current_num_threads());
         phases.push((together as u64, rows(gsl.specialist_samples)));
@@ -207,6 +208,17 @@ fn learn<A: Agent>(
             say_report(context, machine);
             Ok(())
         }
+        Task::ReproducePushChair { first_seed, seeds, scale } => {
+            let result = pushchair::reproduce::<A>(context, (first_seed, seeds), scale, new)?;
+            write_json(context, &result)?;
+            pushchair::report::save_figure(context.run, &result)
+                .map_err(|e| Error::Figure(e.to_string()))?;
+            pushchair::report::write_report(context.run, &result, context.config)?;
+            machine.output.json(&result)?;
+            machine.output.say(&pushchair::report::summary_table(&result));
+            say_report(context, machine);
+            Ok(())
+        }
         Task::Ablation(ablation) => {
             let shown = ablation.run::<A>(context, new)?;
             write_json(context, &shown.result)?;
@@ -278,6 +290,7 @@ fn train<A: Agent>(
     new: NewWeights<'_, A>,
 ) -> Result<A::Weights> {
     let name = format!("seed {seed}");
+    let shown = expert_demonstrations::<A>(context, dir, seed, new)?;
     let seed = derive_seed(seed, "generalist");
     let phase = Phase::<A> {
         name,
@@ -287,10 +300,51 @@ fn train<A: Agent>(
         weights: new(seed),
         reward_scale: None,
         learning: context.config.learning(),
-        demonstrations: None,
+        demonstrations: shown.as_ref(),
         anneal: None,
         keep_best: false,
     };
     let iterations = A::schedule(&phase.learning).iterations(context.config.total_samples);
     Ok(phase.run(context, iterations, &mut unobserved)?.weights)
+}
+
+/// What the environment's scripted policy demonstrates, if that was asked for. A run that is
+/// resumed reads it.
+fn expert_demonstrations<A: Agent>(
+    context: &Context<'_>,
+    dir: &Path,
+    seed: u64,
+    new: NewWeights<'_, A>,
+) -> Result<Option<A::Demonstrations>> {
+    let config = context.config;
+    let samples = config.gail.expert_samples;
+    if samples == 0 {
+        return Ok(None);
+    }
+    let path = dir.join("demonstrations.bin");
+    if path.exists() {
+        return Ok(Some(load(&path)?));
+    }
+    let seed = derive_seed(seed, "expert");
+    let threshold = config.gsl.demonstration_threshold;
+    let wanted = Wanted {
+        name: "expert",
+        by: Demonstrator::Expert,
+        variations: &context.variations(),
+        samples,
+        threshold,
+        seed,
+    };
+    let Collected { demonstrations, samples: tried } =
+        collect_demonstrations::<A>(context, &new(seed), &wanted)?;
+    let kept = demonstrations.rows();
+    if kept == 0 {
+        return Err(Error::NoDemonstrations { threshold, tried });
+    }
+    context.progress.say(&format!(
+        "expert: {kept} transitions of {tried} are in episodes with a return above {threshold}"
+    ));
+    std::fs::create_dir_all(dir).map_err(FileError::io("create", dir))?;
+    store(&path, &demonstrations)?;
+    Ok(Some(demonstrations))
 }

@@ -1,5 +1,6 @@
 //! The experiments of the paper, one module each, and what their reports share.
 
+pub mod ablations;
 mod average;
 mod baseline;
 pub mod claim;
@@ -10,3 +11,5 @@ pub mod lines;
 pub mod maze;
 pub mod print;
 pub mod procgen;
+pub mod pushchair;
+pub mod trial;

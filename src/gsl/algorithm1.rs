@@ -5,7 +5,7 @@
 
 use super::{
     config::{Merge, PlateauMode, SPECIALIST_STD_FALL},
-    demos::{Collected, Wanted, collect_demonstrations},
+    demos::{Collected, Demonstrator, Wanted, collect_demonstrations},
     evaluate::{Evaluation, evaluate},
     partition::{Split, split},
     plateau::{Verdict, first_plateau},
@@ -335,6 +335,7 @@ impl<A: Agent> Algorithm1<'_, A> {
         let mut add = |who: String, weights: &A::Weights, variations: &[u32], samples: u64| {
             let wanted = Wanted {
                 name: &format!("{}{who}", self.label),
+                by: Demonstrator::Agent,
                 variations,
                 samples,
                 threshold: config.demonstration_threshold,

@@ -28,10 +28,20 @@ pub struct Collected<D> {
     pub samples: u64,
 }
 
+/// Who demonstrates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demonstrator {
+    /// The agent, with sampled actions.
+    Agent,
+    /// The environment's scripted policy.
+    Expert,
+}
+
 /// What is to be shown of which variations.
 pub struct Wanted<'a> {
     /// Shown to people.
     pub name: &'a str,
+    pub by: Demonstrator,
     /// At least one.
     pub variations: &'a [u32],
     /// Transitions.
@@ -50,17 +60,20 @@ struct Episode<D> {
     over: bool,
 }
 
-/// Plays whole episodes with sampled actions until as many transitions as wanted have been kept
+/// Plays whole episodes until as many transitions as wanted have been kept
 /// of those whose return is above the threshold; the last episode is cut to fit.
 ///
 /// In every round each environment plays one episode, however long it is, so that short ones are
 /// not over-represented. After many rounds with too few good episodes it returns what there is.
+///
+/// # Errors
+/// An expert was asked for that is not there, or that the agent cannot learn from.
 pub fn collect_demonstrations<A: Agent>(
     context: &Context<'_>,
     weights: &A::Weights,
     wanted: &Wanted<'_>,
 ) -> Result<Collected<A::Demonstrations>> {
-    let &Wanted { name, variations, samples, threshold, seed } = wanted;
+    let &Wanted { name, by, variations, samples, threshold, seed } = wanted;
     let mut agent: A = context.agent(weights.clone());
     let spec = context.family.spec();
     let horizon = u64::from(spec.horizon);
@@ -81,7 +94,15 @@ pub fn collect_demonstrations<A: Agent>(
         let steps = horizon.min(STEPS);
         let mut first_step = 0;
         while first_step < horizon.min(MOST_TRIES * samples) && episodes.iter().any(|e| !e.over) {
-            let rollout = agent.collect(&mut pool, steps as usize, noise, first_step);
+            let steps_now = steps as usize;
+            let rollout = match by {
+                Demonstrator::Agent => agent.collect(&mut pool, steps_now, noise, first_step),
+                Demonstrator::Expert => {
+                    agent.watch_expert(&mut pool, steps_now).ok_or_else(|| {
+                        Error::Usage(format!("{name}: there is no expert to learn from"))
+                    })?
+                }
+            };
             for (environment, episode) in episodes.iter_mut().enumerate() {
                 let mut rows = Vec::new();
                 for row in (environment..rollout.rows()).step_by(rollout.n) {

@@ -152,6 +152,16 @@ pub trait Agent: Policy + Send {
         first_step: u64,
     ) -> Rollout<Self::Experience>;
 
+    /// As [`Agent::collect`], but the environments' scripted policy plays. `None` if they have none
+    /// or the agent cannot learn from another policy's experience.
+    fn watch_expert(
+        &mut self,
+        _pool: &mut Pool,
+        _steps: usize,
+    ) -> Option<Rollout<Self::Experience>> {
+        None
+    }
+
     /// Learns from what was just collected, and from demonstrations: for PPO one iteration, which
     /// counts from 0 and selects the shuffling.
     fn update(

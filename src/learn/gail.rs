@@ -35,6 +35,9 @@ pub struct Config {
     pub interval: u64,
     /// The discriminator sees what was played since its last round, at most so many samples.
     pub fresh: u64,
+    /// Transitions that `gslab train` has the environment's scripted policy demonstrate; 0 for
+    /// none, which is SAC alone. In GSL specialists demonstrate.
+    pub expert_samples: u64,
 }
 
 impl Default for Config {
@@ -46,6 +49,7 @@ impl Default for Config {
             updates: 5,
             interval: 100,
             fresh: 6000,
+            expert_samples: 0,
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod categorical;
 pub mod conv;
 pub mod cpu;
 pub mod dapg;
+pub mod expert;
 pub mod gae;
 pub mod gail;
 pub mod gaussian;

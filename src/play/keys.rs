@@ -1,7 +1,7 @@
 //! What keys mean, wherever they are pressed.
 
 use super::actor::Chosen;
-use gslab_envs::ActionSpace;
+use gslab_envs::{ActionSpace, pushchair::robot::DOF};
 use std::time::Instant;
 
 /// A key that means something.
@@ -89,8 +89,12 @@ impl Key {
 /// In the fifteen choices of Procgen, left and right, up and down make nine directions, numbered
 /// `3 * column + row` from the lower left; a further control takes their place. In other spaces of
 /// choices the controls are numbered likewise, as far as there are choices. Of real numbers, the
-/// first goes right with 1 and left with -1, the second up and down, and all others are 0.
-pub fn action(space: ActionSpace, held: &[Control]) -> Chosen {
+/// first goes right with 1 and left with -1, the second up and down, and all others are 0; a robot
+/// is driven by [`drive`].
+pub fn action(environment: &str, space: ActionSpace, held: &[Control]) -> Chosen {
+    if environment == "pushchair" {
+        return Chosen::Continuous(drive(held).into());
+    }
     let is_held = |control| i32::from(held.contains(&control));
     let x = is_held(Control::Right) - is_held(Control::Left);
     let y = is_held(Control::Up) - is_held(Control::Down);
@@ -108,6 +112,35 @@ pub fn action(space: ActionSpace, held: &[Control]) -> Chosen {
             Chosen::Discrete(vec![extra.unwrap_or(direction).min(n - 1)])
         }
     }
+}
+
+/// The action of PushChair's robot. Up and down drive its base forward and back, left and right
+/// turn it; the further controls are two each for the torso (up, down), the shoulders (arms down,
+/// up) and the elbows (stretched, bent) of both arms.
+fn drive(held: &[Control]) -> [f32; DOF] {
+    const FORWARD: usize = 0;
+    const TURN: usize = 2;
+    const TORSO: usize = 3;
+    /// The same joint of the right arm and of the left one.
+    const SHOULDERS: [usize; 2] = [5, 14];
+    const ELBOWS: [usize; 2] = [7, 16];
+    let mut action = [0.0; DOF];
+    for control in held {
+        let (joints, velocity): (&[usize], f32) = match control {
+            Control::Up => (&[FORWARD], 1.0),
+            Control::Down => (&[FORWARD], -1.0),
+            Control::Left => (&[TURN], 1.0),
+            Control::Right => (&[TURN], -1.0),
+            Control::Extra(0) => (&[TORSO], 1.0),
+            Control::Extra(1) => (&[TORSO], -1.0),
+            Control::Extra(2) => (&SHOULDERS, 1.0),
+            Control::Extra(3) => (&SHOULDERS, -1.0),
+            Control::Extra(4) => (&ELBOWS, 1.0),
+            Control::Extra(_) => (&ELBOWS, -1.0),
+        };
+        joints.iter().for_each(|&joint| action[joint] += velocity);
+    }
+    action
 }
 
 /// Which controls are held.
@@ -176,13 +209,17 @@ impl Keyboard {
 mod tests {
     use super::*;
     use Control::{Down, Extra, Left, Right, Up};
+    use gslab_envs::{
+        Action, Env, Level,
+        pushchair::{Options, PushChair},
+    };
     use std::time::Duration;
 
     const PROCGEN: ActionSpace = ActionSpace::Discrete { n: 15 };
 
     #[test]
     fn directions_and_extras_are_the_originals_fifteen() {
-        let of = |held: &[Control]| action(PROCGEN, held);
+        let of = |held: &[Control]| action("procgen:bigfish", PROCGEN, held);
         let held: [&[Control]; 9] = [
             &[Left, Down],
             &[Left],
@@ -201,15 +238,53 @@ mod tests {
         for extra in 0..6 {
             assert_eq!(of(&[Left, Extra(extra)]), Chosen::Discrete(vec![9 + extra]));
         }
-        assert_eq!(action(ActionSpace::Discrete { n: 3 }, &[Right]), Chosen::Discrete(vec![2]));
+        assert_eq!(
+            action("other", ActionSpace::Discrete { n: 3 }, &[Right]),
+            Chosen::Discrete(vec![2])
+        );
     }
 
     #[test]
     fn real_actions_go_right_and_up() {
-        let of = |dim, held: &[Control]| action(ActionSpace::Continuous { dim }, held);
+        let of = |dim, held: &[Control]| action("maze", ActionSpace::Continuous { dim }, held);
         assert_eq!(of(2, &[Right, Down]), Chosen::Continuous(vec![1.0, -1.0]));
         assert_eq!(of(1, &[Left]), Chosen::Continuous(vec![-1.0]));
         assert_eq!(of(4, &[Up]), Chosen::Continuous(vec![0.0, 1.0, 0.0, 0.0]));
+    }
+
+    /// Each control has effect on the part of the robot that it names.
+    #[test]
+    fn controls_move_the_robot_as_they_say() {
+        let after = |held: &[Control]| {
+            let level = Level { variation: 0, seed: 3 };
+            let mut world = PushChair::reset(&Options::default(), level);
+            let space = ActionSpace::Continuous { dim: DOF };
+            let Chosen::Continuous(action) = action("pushchair", space, held) else { panic!() };
+            for _ in 0..10 {
+                world.step(Action::Continuous(&action));
+            }
+            world
+        };
+        let joints = |held: &[Control]| after(held).scene().joint_positions();
+        let still = joints(&[]);
+        let turned = |held| joints(held)[2] - still[2];
+        assert!(turned(&[Left]) > 0.2 && turned(&[Right]) < -0.2);
+        let heading = |way: [f32; DOF]| {
+            (way[0] - still[0]) * still[2].cos() + (way[1] - still[1]) * still[2].sin()
+        };
+        assert!(heading(joints(&[Up])) > 0.1 && heading(joints(&[Down])) < -0.1);
+        assert!(joints(&[Extra(0)])[3] > joints(&[Extra(1)])[3] + 0.02);
+        let height = |held: &[Control]| after(held).finger_tips().map(|tip| tip.z);
+        for side in [0, 2] {
+            assert!(height(&[Extra(2)])[side] < height(&[Extra(3)])[side] - 0.1);
+            let reach = |held: &[Control]| {
+                let world = after(held);
+                let [x, y, ..] = world.scene().joint_positions();
+                let tip = world.finger_tips()[side];
+                (tip.x - x).hypot(tip.y - y)
+            };
+            assert!(reach(&[Extra(4)]) > reach(&[Extra(5)]) + 0.05);
+        }
     }
 
     #[test]

@@ -147,7 +147,7 @@ impl Session {
         let held = self.keyboard.look(now);
         let chosen = match &mut self.policy {
             Some(policy) if self.watching => policy.act(&self.world, self.steps),
-            _ => action(spec.action, &held),
+            _ => action(self.scene.environment(), spec.action, &held),
         };
         let mut ended = Vec::new();
         let stepped = self.world.step(chosen.actions(), &mut ended);

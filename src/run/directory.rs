@@ -4,7 +4,7 @@ use super::{
     config::{Config, ConfigError},
     file::{FileError, write_atomic},
 };
-use crate::experiments::procgen::ablations::Ablation;
+use crate::experiments::ablations::Ablation;
 use fs4::fs_std::FileExt;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -26,6 +26,8 @@ pub enum Task {
     /// The paper's experiment on a game of Procgen, its budgets multiplied by `scale`; with
     /// `cloning` also behaviour cloning in the place of phase II (Table 3).
     ReproduceProcgen { first_seed: u64, seeds: u64, scale: f64, cloning: bool },
+    /// The paper's experiment on PushChair, its budgets multiplied by `scale`.
+    ReproducePushChair { first_seed: u64, seeds: u64, scale: f64 },
     /// A figure of the paper's ablations.
     Ablation(Ablation),
 }

@@ -26,6 +26,7 @@ use crate::{
     pool::Pool,
 };
 use gslab_envs::{
+    Level,
     batch::Episode,
     levels::{LevelSet, Order},
     registry::Family,
@@ -274,6 +275,9 @@ impl<A: Agent> Phase<'_, A> {
                 if let Some(scale) = &mut state.reward_scale {
                     scale.apply(&mut rollout.rewards, &rollout.ends);
                 }
+                for failed in rollout.episodes.iter().filter(|episode| episode.failed) {
+                    context.progress.say(&self.failure(failed));
+                }
                 episodes.append(&mut rollout.episodes);
                 stages.add(&rollout.stages);
                 let report = timed(&mut stages.learn, || {
@@ -367,6 +371,16 @@ impl<A: Agent> Phase<'_, A> {
             let weights = agent.weights();
             state.best = Some(Best { iteration: state.iterations, mean_return, weights });
         }
+    }
+
+    /// What is said of an episode that ended because its world could not go on.
+    fn failure(&self, episode: &Episode) -> String {
+        let Level { variation, seed } = episode.level;
+        format!(
+            "{}: variation {variation}, seed {seed}: the simulation had no finite state after {} \
+             steps; the episode was ended",
+            self.name, episode.length
+        )
     }
 
     fn first_reward_scale(&self) -> Option<RewardScale> {

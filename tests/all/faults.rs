@@ -235,8 +235,8 @@ fn no_demonstration_above_the_threshold_is_an_error_that_says_what_to_do() {
         let threshold = "--set gsl.demonstration_threshold=1e9";
         place.train(&format!("{task} maze --out {task} {TINY} {threshold}")).with(
             1,
-            "error: no episode of any specialist had a return above 1000000000 in 37500 samples: \
-             lower gsl.demonstration_threshold, or train the specialists longer",
+            "error: no episode that was to demonstrate had a return above 1000000000 in 37500 samples: \
+             lower gsl.demonstration_threshold, or train specialists longer",
         );
     }
 }

@@ -15,6 +15,7 @@ mod pixels;
 #[cfg(feature = "gpu")]
 mod points;
 mod ppg;
+mod pushchair;
 mod report;
 #[cfg(feature = "gpu")]
 mod resident;

@@ -169,7 +169,7 @@ fn demonstrations_that_are_all_too_bad_end_a_run_with_what_to_change() {
     let setting = "--set gsl.demonstration_threshold=1e6";
     let ended = place.train(&format!("gsl procgen --out run {TINY_GSL} {setting}"));
     assert_eq!(ended.code, Some(1));
-    let message = "no episode of any specialist had a return above 1000000 in";
+    let message = "no episode that was to demonstrate had a return above 1000000 in";
     assert!(ended.stderr.contains(message), "{}", ended.stderr);
     assert!(ended.stderr.contains("lower gsl.demonstration_threshold"), "{}", ended.stderr);
 }

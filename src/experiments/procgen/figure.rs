@@ -1,14 +1,12 @@
 //! The figures of the experiment: training curves (Figures 4 and 10, with the mark of Figure 9) and
 //! returns by level (Figure 8).
 
-use super::{
-    protocol::Scores,
-    result::{ProcgenResult, SeedResult},
-};
+use super::result::ProcgenResult;
 use crate::{
     experiments::{
         curves::{Curves, Measure},
         histograms::{Column, Histograms},
+        trial::{Scores, SeedResult},
     },
     gsl::evaluate::Evaluation,
     plot::{self, BLUE, GREEN, ORANGE},

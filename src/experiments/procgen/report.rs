@@ -4,15 +4,18 @@ use super::{
     claims::claims,
     figure::{LEVELS_CAPTION, curves, levels},
     paper,
-    protocol::Scores,
-    result::{ProcgenResult, SeedResult},
+    result::ProcgenResult,
     scale::scale,
 };
 use crate::{
     error::{Error, Result},
     experiments::{
         html::{self, command, table},
-        print::{claims_text, columns, fixed, millions},
+        print::{claims_text, columns, fixed},
+        trial::{
+            Scores, SeedResult, over_seeds,
+            tables::{seeds_table, spread},
+        },
     },
     gsl::evaluate::Evaluation,
     plot,
@@ -76,7 +79,7 @@ pub fn write_report(dir: &Path, result: &ProcgenResult, config: &Config) -> Resu
             html::claims_table(&claims(result)),
             html::figures(&figures),
             "<h2>Each seed</h2>\n".into(),
-            seeds_table(result),
+            seeds_table(&result.seeds),
             html::reproduction(&command(experiment, &preset, &flags, &config_toml), &config_toml),
         ],
     );
@@ -88,7 +91,7 @@ pub fn preset_of(algorithm: Algorithm) -> (&'static str, &'static str) {
     match algorithm {
         Algorithm::Ppo => ("procgen", "ppo"),
         Algorithm::Ppg => ("procgen-ppg", "ppg"),
-        Algorithm::Sac => unreachable!("settings of SAC with choices as actions are refused"),
+        Algorithm::Sac => ("pushchair", "sac"),
     }
 }
 
@@ -118,7 +121,7 @@ fn table_1(result: &ProcgenResult) -> Vec<Vec<String>> {
         |s| Some(&s.baseline.test),
         |s| Some(&s.final_generalist.test),
     ];
-    let of = ours.map(|of| result.over_seeds(of));
+    let of = ours.map(|of| over_seeds(&result.seeds, of));
     let name = |what: &str| format!("{what}, scale {}", result.scale);
     rows.push([vec![name("ours")], of.map(spread).to_vec()].concat());
     let normalised = of.map(|(mean, _)| fixed(result.normalised(mean)));
@@ -137,8 +140,8 @@ fn table_3(result: &ProcgenResult) -> Vec<Vec<String>> {
     rows.push(which);
     rows.extend(paper::TABLE_3.iter().zip(ours).map(|((name, training, test), of)| {
         let returns = [
-            result.over_seeds(|s| Some(&of(s)?.training)),
-            result.over_seeds(|s| Some(&of(s)?.test)),
+            over_seeds(&result.seeds, |s| Some(&of(s)?.training)),
+            over_seeds(&result.seeds, |s| Some(&of(s)?.test)),
         ];
         let mut row = vec![(*name).to_owned(), spread(*training), spread(*test)];
         row.extend(returns.map(spread));
@@ -150,54 +153,6 @@ fn table_3(result: &ProcgenResult) -> Vec<Vec<String>> {
 /// Whether behaviour cloning was measured.
 fn has_cloned(result: &ProcgenResult) -> bool {
     result.seeds.iter().any(|seed| seed.cloned.is_some())
-}
-
-fn spread((mean, std): (f64, f64)) -> String {
-    match std {
-        // Of one seed.
-        0.0 => format!("{mean:.1}"),
-        std => format!("{mean:.1} \u{b1} {std:.1}"),
-    }
-}
-
-fn seeds_table(result: &ProcgenResult) -> String {
-    let header = [
-        "Seed",
-        "Plateau, iteration",
-        "Samples in all",
-        "At the plateau: training",
-        "test",
-        "Baseline: training",
-        "test",
-        "After phase II: training",
-        "test",
-    ];
-    let rows: Vec<Vec<String>> = result
-        .seeds
-        .iter()
-        .map(|seed| {
-            let mut row = vec![
-                seed.seed.to_string(),
-                format!("{}{}", seed.plateau_iteration, mark(seed)),
-                millions(seed.total_samples as f64),
-            ];
-            for scores in [&seed.at_plateau, &seed.baseline, &seed.final_generalist] {
-                row.push(fixed(scores.training.mean_return()));
-                row.push(fixed(scores.test.mean_return()));
-            }
-            row
-        })
-        .collect();
-    let note = if result.seeds.iter().all(|seed| seed.plateau_detected) {
-        ""
-    } else {
-        "<p>* H did not fire; the last allowed iteration was taken.</p>\n"
-    };
-    table(&header, &rows) + note
-}
-
-fn mark(seed: &SeedResult) -> &'static str {
-    if seed.plateau_detected { "" } else { "*" }
 }
 
 /// A summary for the terminal.

@@ -1,8 +1,10 @@
 //! Smaller budgets of the same experiment.
 
-use super::protocol::TRAINING;
 use crate::run::config::Config;
 use gslab_envs::procgen::options::TRAINING_LEVELS;
+
+/// Number of training levels.
+const TRAINING: u32 = (TRAINING_LEVELS.1 - TRAINING_LEVELS.0) as u32;
 
 /// Multiplies every number of samples, and with them the window and the kernel of H, by `scale`;
 /// the numbers of levels and of specialists by its square root, so that each specialist has that

@@ -132,6 +132,43 @@ impl SacAgent {
     }
 }
 
+/// Plays `steps` steps by `act`, which is told what is to be acted on and the number of the step.
+fn play(
+    pool: &mut Pool,
+    form: Form,
+    steps: usize,
+    mut act: impl FnMut(&Pool, u64) -> Vec<f32>,
+) -> Rollout<Replay> {
+    let n = form.environments;
+    let mut rollout = Rollout {
+        n,
+        experience: Replay::new(form, steps * n),
+        rewards: Vec::with_capacity(steps * n),
+        ends: Vec::with_capacity(steps * n),
+        episodes: Vec::new(),
+        stages: Stages::default(),
+    };
+    for step in 0..steps as u64 {
+        let observations = pool.observations().to_vec();
+        let actions = timed(&mut rollout.stages.infer, || act(pool, step));
+        let chosen = Actions::Continuous(&actions);
+        timed(&mut rollout.stages.simulate, || pool.step(chosen, &mut rollout.episodes))
+            .expect("the policy has the shape of the actions");
+        let ended = (0..n).filter(|&i| pool.ends()[i] != End::Running);
+        rollout.experience.push(Step {
+            observations: &observations,
+            actions: &actions,
+            rewards: pool.rewards(),
+            ends: pool.ends(),
+            last: ended.flat_map(|i| pool.final_observation(i)).copied().collect(),
+        });
+        rollout.rewards.extend_from_slice(pool.rewards());
+        rollout.ends.extend_from_slice(pool.ends());
+    }
+    rollout.experience.set_now(pool.observations());
+    rollout
+}
+
 /// A stream of its own for a part of what is random in learning.
 fn part(shuffle: Stream, purpose: &str) -> Stream {
     Stream::new(shuffle.seed(0, 0), purpose)
@@ -210,37 +247,19 @@ impl Agent for SacAgent {
         noise: Stream,
         first_step: u64,
     ) -> Rollout<Replay> {
-        let (n, form) = (pool.len(), self.form(pool.len()));
-        let mut rollout = Rollout {
-            n,
-            experience: Replay::new(form, steps * n),
-            rewards: Vec::with_capacity(steps * n),
-            ends: Vec::with_capacity(steps * n),
-            episodes: Vec::new(),
-            stages: Stages::default(),
-        };
-        for step in first_step..first_step + steps as u64 {
-            let observations = pool.observations().to_vec();
-            let actions = timed(&mut rollout.stages.infer, || match self.weights.updates {
-                0 => uniform_actions(noise, step, n, form.action),
-                _ => self.weights.sample(&observations, noise, step),
-            });
-            let act = Actions::Continuous(&actions);
-            timed(&mut rollout.stages.simulate, || pool.step(act, &mut rollout.episodes))
-                .expect("the policy has the shape of the actions");
-            let ended = (0..n).filter(|&i| pool.ends()[i] != End::Running);
-            rollout.experience.push(Step {
-                observations: &observations,
-                actions: &actions,
-                rewards: pool.rewards(),
-                ends: pool.ends(),
-                last: ended.flat_map(|i| pool.final_observation(i)).copied().collect(),
-            });
-            rollout.rewards.extend_from_slice(pool.rewards());
-            rollout.ends.extend_from_slice(pool.ends());
-        }
-        rollout.experience.set_now(pool.observations());
-        rollout
+        let form = self.form(pool.len());
+        play(pool, form, steps, |pool, step| match self.weights.updates {
+            0 => uniform_actions(noise, first_step + step, form.environments, form.action),
+            _ => self.weights.sample(pool.observations(), noise, first_step + step),
+        })
+    }
+
+    fn watch_expert(&mut self, pool: &mut Pool, steps: usize) -> Option<Rollout<Replay>> {
+        pool.expert()?;
+        let form = self.form(pool.len());
+        Some(play(pool, form, steps, |pool, _| {
+            pool.expert().expect("all worlds of an environment have an expert if one has")
+        }))
     }
 
     /// A round of optimiser steps, if enough was played. With demonstrations by GAIL.

@@ -113,6 +113,10 @@ impl Config {
             (Algorithm::Ppo | Algorithm::Ppg, _) => return Ok(()),
             (Algorithm::Sac, _) => {}
         }
+        if self.gail.expert_samples > 0 {
+            let allowed = "0: in GSL the specialists demonstrate";
+            return Err(range("gail.expert_samples", self.gail.expert_samples, allowed));
+        }
         let deviations = [
             ("gsl.specialist_std", gsl.specialist_std),
             ("gsl.merge_std", gsl.merge_std),
@@ -149,6 +153,15 @@ impl Config {
         within("gail.updates", gail.updates, 1, 1_000_000)?;
         at_least("gail.interval", gail.interval, 1)?;
         at_least("gail.fresh", gail.fresh, 1)?;
+        within("gail.expert_samples", gail.expert_samples, 0, MOST_ROWS as u64)?;
+        if gail.expert_samples > 0 && self.algorithm != Algorithm::Sac {
+            let allowed = "0: GAIL is for sac";
+            return Err(range("gail.expert_samples", gail.expert_samples, allowed));
+        }
+        if gail.expert_samples > 0 && !self.family()?.has_expert() {
+            let allowed = "0 in an environment without a scripted policy; pushchair has one";
+            return Err(range("gail.expert_samples", gail.expert_samples, allowed));
+        }
         if self.algorithm != Algorithm::Sac {
             return Ok(());
         }

@@ -49,7 +49,7 @@ pub fn run<A: Agent>(
     context: &Context<'_>,
     new: NewWeights<'_, A>,
 ) -> Result<Shown> {
-    let all = super::iterations(context.config);
+    let all = super::iterations::<A>(context.config);
     let at: Vec<u64> = at_shares(&LOOKS, all).into_iter().filter(|&n| n > 0).collect();
     let seeds = ablation.each_seed::<_, A>(context, new, |algorithm| {
         let (_, starts) = generalist(algorithm, &at)?;
@@ -71,7 +71,7 @@ pub fn run<A: Agent>(
         .map(|(i, n)| Column { title: format!("iteration {n}"), color: color(i) })
         .collect();
     let histograms = Histograms::new(&["share of levels"], &columns, |_, look| returns(look));
-    let millions = |iteration: u64| (iteration * context.config.ppo.samples as u64) as f64 / 1e6;
+    let millions = |iteration: u64| super::samples::<A>(context.config, iteration) / 1e6;
     let mark = |n: &u64| Mark { name: n.to_string(), color: MUTED, x: millions(*n) };
     let episodes = context.config.evaluation.episodes;
     Ok(Shown {

@@ -38,7 +38,7 @@ pub fn run<A: Agent>(
     new: NewWeights<'_, A>,
 ) -> Result<Shown> {
     let config = context.config;
-    let budget = super::iterations(config);
+    let budget = super::iterations::<A>(config);
     let seeds = ablation.each_seed::<_, A>(context, new, |algorithm| {
         let (checkpoint, _) = generalist(algorithm, &[])?;
         let curve = curves::read(&algorithm.dir.join("generalist"), 0.0, 1.0)?;
@@ -64,7 +64,7 @@ pub fn run<A: Agent>(
         points: average(&[curve]),
     });
     let marks = fired.iter().enumerate().filter_map(|(i, fired)| {
-        let x = (fired.iteration? * config.ppo.samples as u64) as f64 / 1e6;
+        let x = super::samples::<A>(config, fired.iteration?) / 1e6;
         Some(Mark { name: "H".into(), color: color(i), x })
     });
     Ok(Shown {

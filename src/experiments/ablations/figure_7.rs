@@ -1,6 +1,8 @@
 //! Figure 7: specialists that are launched from earlier and later generalists.
 
-use super::{Ablation, Shown, Y_TITLE, at_shares, average, color, end, generalist, height};
+use super::{
+    Ablation, Shown, Y_TITLE, Y_TITLE_RAW, at_shares, average, color, end, generalist, height,
+};
 use crate::{
     error::Result,
     experiments::{
@@ -29,8 +31,9 @@ use serde::Serialize;
 const LAUNCHES: [f64; 6] = [0.0, 0.04, 0.08, 0.16, 0.33, 0.66];
 /// Launches from here on count as late.
 const LATE: f64 = 0.33;
-/// Gains of late launches may differ by this, normalised, and count as parallel.
-const PARALLEL: f64 = 0.05;
+/// Gains of late launches may differ by this and count as parallel: normalised returns, and
+/// returns without a scale, where it is the ε of H for PushChair (Table 12).
+const PARALLEL: (f64, f64) = (0.05, 50.0);
 
 /// Specialists that were launched at the same time.
 #[derive(Serialize)]
@@ -47,7 +50,7 @@ pub fn run<A: Agent>(
     context: &Context<'_>,
     new: NewWeights<'_, A>,
 ) -> Result<Shown> {
-    let all = super::iterations(context.config);
+    let all = super::iterations::<A>(context.config);
     let at = at_shares(&LAUNCHES, all);
     let seeds = ablation.each_seed::<_, A>(context, new, |algorithm| {
         let (_, starts) = generalist(algorithm, &at)?;
@@ -68,7 +71,8 @@ pub fn run<A: Agent>(
             end: end(line),
         })
         .collect();
-    let claims = claims(&launches, (LATE * all as f64).round() as u64);
+    let scaled = context.family.spec().return_range.is_some();
+    let claims = claims(&launches, (LATE * all as f64).round() as u64, scaled);
     let specialists = context.config.gsl.specialists;
     let named = at.iter().zip(lines).enumerate().map(|(i, (n, points))| NamedLine {
         name: if *n == 0 { "from scratch".into() } else { format!("from iteration {n}") },
@@ -87,17 +91,18 @@ pub fn run<A: Agent>(
     Ok(Shown {
         title: "When specialists are launched (Figure 7)",
         lead: format!(
-            "{specialists} specialists share all levels and are cloned from the generalist after \
+            "{specialists} specialists share all variations and are cloned from the generalist after \
              some of its {all} iterations."
         ),
         lines: Lines {
-            y_title: Y_TITLE,
+            y_title: if scaled { Y_TITLE } else { Y_TITLE_RAW },
             lines: [whole].into_iter().chain(named).collect(),
             marks: Vec::new(),
         },
-        lines_caption: "Mean over the specialists of a launch, each on its own levels. x begins \
+        lines_caption:
+            "Mean over the specialists of a launch, each on its own variations. x begins \
                         with the samples of the generalist and counts those of all specialists."
-            .into(),
+                .into(),
         histograms: None,
         table,
         claims,
@@ -117,7 +122,7 @@ fn launch<A: Agent>(
     // The same subsets at every launch.
     let subsets = evenly(&context.variations(), parts, derive_seed(seed, "partition"));
     let numbered: Vec<(usize, Vec<u32>)> = (1..).zip(subsets).collect();
-    let taken = (iteration * config.ppo.samples as u64) as f64;
+    let taken = super::samples::<A>(config, iteration);
     let trained = side_by_side(&numbered, |(number, variations)| {
         let Start { weights, reward_scale } = start.clone();
         let phase = Phase::<A> {
@@ -132,14 +137,19 @@ fn launch<A: Agent>(
             anneal: None,
             keep_best: false,
         };
-        let iterations = phase.learning.ppo.iterations(config.gsl.specialist_samples);
+        let iterations = A::schedule(&phase.learning).iterations(config.gsl.specialist_samples);
         phase.run(context, iterations, &mut unobserved)?;
         curves::read(&phase.dir, taken, parts as f64)
     });
     trained.into_iter().collect()
 }
 
-fn claims(launches: &[Launch], late: u64) -> Vec<Claim> {
+/// `scaled` says whether the returns are normalised.
+fn claims(launches: &[Launch], late: u64, scaled: bool) -> Vec<Claim> {
+    let (parallel, returns) = match scaled {
+        true => (PARALLEL.0, "normalised return"),
+        false => (PARALLEL.1, "return"),
+    };
     let (early, late): (Vec<&Launch>, Vec<&Launch>) =
         launches.iter().partition(|launch| launch.iteration < late);
     let known = launches.iter().all(|launch| launch.start.is_finite() && launch.end.is_finite());
@@ -160,11 +170,7 @@ fn claims(launches: &[Launch], late: u64) -> Vec<Claim> {
             title: "Too early",
             paper: "Specialists that begin before the generalist's plateau end lower.",
             place: "Section 6.2, Figure 7",
-            measured: format!(
-                "normalised return at the end: early {}; late {}",
-                ends(&early),
-                ends(&late)
-            ),
+            measured: format!("{returns} at the end: early {}; late {}", ends(&early), ends(&late)),
             verdict: verdict(late.iter().all(|launch| launch.end > scratch), !late.is_empty()),
             detail: "Demanded: every launch from a third of the budget on ends above the one from \
                      scratch."
@@ -178,8 +184,8 @@ fn claims(launches: &[Launch], late: u64) -> Vec<Claim> {
                 "late launches gain {}",
                 gains.iter().map(|gain| fixed(*gain)).collect::<Vec<_>>().join(", ")
             ),
-            verdict: verdict(spread <= PARALLEL, late.len() > 1),
-            detail: format!("Demanded: gains within {PARALLEL} of each other, normalised."),
+            verdict: verdict(spread <= parallel, late.len() > 1),
+            detail: format!("Demanded: gains within {parallel} of each other, in {returns}."),
         },
     ]
 }
@@ -201,7 +207,7 @@ mod tests {
     fn late_launches_must_end_above_scratch_and_gain_the_same() {
         let launch = |iteration, start, end| Launch { iteration, start, end };
         let verdicts = |launches: &[Launch]| -> Vec<Verdict> {
-            claims(launches, 33).iter().map(|claim| claim.verdict).collect()
+            claims(launches, 33, true).iter().map(|claim| claim.verdict).collect()
         };
         let paper = [launch(0, 0.0, 0.3), launch(33, 0.5, 0.8), launch(66, 0.6, 0.88)];
         assert_eq!(verdicts(&paper), [Verdict::Pass, Verdict::Pass]);

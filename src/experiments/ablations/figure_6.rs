@@ -122,7 +122,8 @@ fn train<A: Agent>(
             anneal: None,
             keep_best: false,
         };
-        phase.run(context, phase.learning.ppo.iterations(samples), &mut unobserved)?;
+        let iterations = A::schedule(&phase.learning).iterations(samples);
+        phase.run(context, iterations, &mut unobserved)?;
         curves::read(&phase.dir, 0.0, stretch)
     });
     trained.into_iter().collect()

@@ -1,4 +1,4 @@
-//! The ablations of Section 6 on a game of Procgen: Figures 6 to 9, one file each.
+//! The ablations of Section 6, on a game of Procgen or, for Figure 7, on PushChair: one file each.
 
 mod figure_6;
 mod figure_7;
@@ -6,7 +6,7 @@ mod figure_8;
 mod figure_9;
 pub mod report;
 
-use super::scale::scale;
+use super::{procgen, pushchair};
 use crate::{
     error::Result,
     experiments::{
@@ -63,8 +63,11 @@ const LEVELS: (i64, i64) = (2000, 256);
 /// Specialists of 4 levels each (Section 6.2).
 const SPECIALISTS: usize = 64;
 
-/// Turns the settings of the experiment on a game into those of an ablation.
+/// Turns the settings of the experiment on a game or on PushChair into those of an ablation.
 pub fn settings(config: &mut Config, figure: u8, by: f64) {
+    if config.environment == pushchair::ENVIRONMENT {
+        return pushchair::scale(config, by);
+    }
     let options = &mut config.env;
     options.insert("levels".into(), "range".into());
     options.insert("start_level".into(), LEVELS.0.into());
@@ -74,7 +77,7 @@ pub fn settings(config: &mut Config, figure: u8, by: f64) {
     if figure == 6 {
         config.total_samples = figure_6::SAMPLES;
     }
-    scale(config, by);
+    procgen::scale::scale(config, by);
 }
 
 impl Ablation {
@@ -109,12 +112,18 @@ impl Ablation {
 
     fn budget(self, context: &Context<'_>) -> Claim {
         let full = self.scale == 1.0;
+        let paper = match context.config.environment == pushchair::ENVIRONMENT {
+            true => "8 chairs; 20 M samples for the generalist.",
+            false => {
+                "256 levels; 200 M samples in Figure 6, 100 M for the generalists of the others."
+            }
+        };
         Claim {
             title: "Budget",
-            paper: "256 levels; 200 M samples in Figure 6, 100 M for the generalists of the others.",
+            paper,
             place: "Section 6",
             measured: format!(
-                "the paper's budgets times {}: {} samples, {} levels",
+                "the paper's budgets times {}: {} samples, {} variations",
                 self.scale,
                 millions(context.config.total_samples as f64),
                 context.family.spec().variations
@@ -126,8 +135,13 @@ impl Ablation {
 }
 
 /// Iterations of the generalist's budget.
-fn iterations(config: &Config) -> u64 {
-    config.ppo.iterations(config.total_samples)
+fn iterations<A: Agent>(config: &Config) -> u64 {
+    A::schedule(&config.learning()).iterations(config.total_samples)
+}
+
+/// Samples of that many of the generalist's iterations.
+fn samples<A: Agent>(config: &Config, iterations: u64) -> f64 {
+    (iterations * A::schedule(&config.learning()).samples()) as f64
 }
 
 /// Shares of `all` iterations, in growing order, each once.
@@ -160,7 +174,7 @@ fn generalist<A: Agent>(algorithm: &Algorithm1<'_, A>, at: &[u64]) -> Result<Tra
         Ok(Flow::Continue)
     };
     let checkpoint =
-        phase.run(algorithm.context, iterations(algorithm.context.config), &mut keep)?;
+        phase.run(algorithm.context, iterations::<A>(algorithm.context.config), &mut keep)?;
     let starts = at.iter().map(|&n| snapshots.get(n as usize)).collect::<Result<_>>()?;
     Ok((checkpoint, starts))
 }
@@ -173,6 +187,8 @@ fn color(line: usize) -> RGBColor {
 }
 
 const Y_TITLE: &str = "normalised return, last 100 episodes";
+/// Where returns have no scale.
+const Y_TITLE_RAW: &str = "return, last 100 episodes";
 
 /// Mean and range of the normalised return over curves.
 fn average(curves: &[Vec<Point>]) -> Vec<Spread> {
