@@ -1,6 +1,6 @@
 use super::{
     Output,
-    record::Recording,
+    record::{Recording, Who},
     shown::{Art, Destination, Kind},
 };
 use crate::{
@@ -67,7 +67,7 @@ impl Gallery {
         for (environment, settings, level, number) in SHOTS {
             let settings: Vec<String> = settings.iter().map(|&s| s.into()).collect();
             let scene = self.art.scene(Config::of_environment(environment, &settings)?)?;
-            let mut recording = Recording::new(&scene, Some(level), 1, 0, None)?;
+            let mut recording = Recording::new(&scene, Some(level), 1, 0, Who::Chance)?;
             (1..number).for_each(|_| recording.step());
             frames.push((environment, scene.painter(self.size).show(&recording.worlds, 0)));
         }

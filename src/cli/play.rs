@@ -1,6 +1,6 @@
 #[cfg(feature = "window")]
 use super::Output;
-use super::shown::{Shown, policy};
+use super::shown::{Shown, expert, policy};
 use crate::{
     error::{Error, Result},
     play::{keys::KEYS, session::Session, terminal},
@@ -19,6 +19,9 @@ pub struct Play {
     /// Watch the final policy of a run; a key takes over
     #[arg(long, value_name = "RUN")]
     policy: Option<PathBuf>,
+    /// Watch the environment's scripted policy; a key takes over
+    #[arg(long, conflicts_with = "policy")]
+    expert: bool,
     /// Play on the terminal, which must know 24-bit colours, and not in a window
     #[arg(long)]
     terminal: bool,
@@ -58,9 +61,11 @@ impl Play {
         }
         let level = self.shown.level.unwrap_or_else(|| scene.first_level());
         let seed = derive_seed(self.seed, "played levels");
+        let worlds = || scene.worlds(Some(level), 1, seed);
         let actor = match &self.policy {
+            None if self.expert => Some(expert(&scene, &worlds()?)?),
             Some(run) => {
-                let worlds = scene.worlds(Some(level), 1, seed)?;
+                let worlds = worlds()?;
                 Some(policy(run, "final", worlds.spec(), derive_seed(self.seed, "played noise"))?)
             }
             None => None,

@@ -1,6 +1,6 @@
 use super::{
     Output,
-    shown::{Destination, Kind, Shown, policy},
+    shown::{Destination, Kind, Shown, expert, policy},
 };
 use crate::{
     error::{Error, Result},
@@ -52,6 +52,9 @@ pub struct Record {
     /// Which policy of the run: `final`, `plateau`, or a phase such as `specialist-2`
     #[arg(long, value_name = "NAME", default_value = "final")]
     policy: String,
+    /// Let the environment's scripted policy act
+    #[arg(long, conflicts_with = "policy")]
+    expert: bool,
     #[command(flatten)]
     shown: Shown,
     #[command(flatten)]
@@ -78,9 +81,13 @@ impl Record {
             )));
         }
         let run = registry::find(&self.source).is_none().then(|| Path::new(&self.source));
-        let policy = run.map(|run| (run, self.policy.as_str()));
+        let who = match (self.expert, run) {
+            (true, _) => Who::Expert,
+            (false, Some(run)) => Who::Policy(run, &self.policy),
+            (false, None) => Who::Chance,
+        };
         let level = self.shown.level;
-        let mut recording = Recording::new(&scene, level, self.environments, self.seed, policy)?;
+        let mut recording = Recording::new(&scene, level, self.environments, self.seed, who)?;
 
         let bar = Progress::new(self.output.quiet).work("record", self.steps);
         let mut painter = scene.painter(self.size);
@@ -111,7 +118,16 @@ impl Record {
     }
 }
 
-/// Worlds in which chance or a policy acts.
+/// Who acts.
+pub enum Who<'a> {
+    Chance,
+    /// The environment's scripted policy.
+    Expert,
+    /// The policy of a run, by name.
+    Policy(&'a Path, &'a str),
+}
+
+/// Worlds in which somebody acts.
 pub struct Recording {
     pub worlds: Pool,
     actor: Actor,
@@ -119,20 +135,20 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Worlds of a level, or of all, at the start. `run` is the run whose policy acts, and the
-    /// policy's name.
+    /// Worlds of a level, or of all, at the start.
     pub fn new(
         scene: &Scene,
         level: Option<u32>,
         worlds: u32,
         seed: u64,
-        run: Option<(&Path, &str)>,
+        who: Who<'_>,
     ) -> Result<Self> {
         let worlds = scene.worlds(level, worlds, derive_seed(seed, "recorded levels"))?;
         let seed = derive_seed(seed, "recorded actions");
-        let actor = match run {
-            Some((run, name)) => policy(run, name, worlds.spec(), seed)?,
-            None => Actor::random(seed),
+        let actor = match who {
+            Who::Chance => Actor::random(seed),
+            Who::Expert => expert(scene, &worlds)?,
+            Who::Policy(run, name) => policy(run, name, worlds.spec(), seed)?,
         };
         Ok(Self { worlds, actor, steps: 0 })
     }

@@ -8,6 +8,7 @@ use crate::{
     error::{Error, Result},
     learn::{impala::cpu::CpuImpala, ppg::Phasic},
     play::{actor::Actor, scene::Scene},
+    pool::Pool,
     run::{
         config::{Algorithm, Config},
         directory,
@@ -97,6 +98,14 @@ pub fn policy(run: &Path, name: &str, spec: &Spec, seed: u64) -> Result<Actor> {
         _ => Actor::pixels::<CpuImpala>(weights(&first, name)?, environment, spec, seed),
     };
     actor.map_err(|error| Error::OtherPolicy { run: run.into(), error })
+}
+
+/// The scripted policy of a scene's environment, whose worlds these are.
+pub fn expert(scene: &Scene, worlds: &Pool) -> Result<Actor> {
+    Actor::expert(worlds).ok_or_else(|| {
+        let environment = scene.environment();
+        Error::Usage(format!("--expert: {environment} has no scripted policy; pushchair has one"))
+    })
 }
 
 /// A file to be made, known to be writable as far as can be told before.

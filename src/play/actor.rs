@@ -1,4 +1,4 @@
-//! Who acts in worlds that are shown: chance, or a trained policy.
+//! Who acts in worlds that are shown: chance, a scripted policy, or a trained one.
 
 pub use crate::learn::agent::Chosen;
 use crate::{
@@ -6,6 +6,7 @@ use crate::{
     learn::{
         actor_critic::Weights,
         agent::{Acting, Agent, Policy},
+        expert::Expert,
         impala,
         pixels::{PixelNetwork, Pixels},
         sac::{self, agent::SacAgent},
@@ -62,6 +63,11 @@ pub enum Actor {
 impl Actor {
     pub fn random(seed: u64) -> Self {
         Self::Random(Stream::new(seed, "shown actions"))
+    }
+
+    /// The scripted policy of these worlds' environment; `None` where there is none.
+    pub fn expert(worlds: &Pool) -> Option<Self> {
+        worlds.expert().map(|_| Self::of(Expert, 0))
     }
 
     /// A policy on vectors in an environment with these facts.

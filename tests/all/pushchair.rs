@@ -36,7 +36,7 @@ fn the_experiment_ends_with_the_same_report_when_it_was_killed() {
     }
     assert_eq!(seed["low_levels"], serde_json::json!([0, 1]));
     let report = place.text("whole/report.html");
-    for part in ["Beside Table 2", "-2.97", "executive chair", "gslab reproduce pushchair --scale"]
+    for part in ["Beside Table 2", "−2.97", "executive chair", "gslab reproduce pushchair --scale"]
     {
         assert!(report.contains(part), "{part}");
     }
@@ -70,8 +70,8 @@ fn figure_7_is_there_for_pushchair_and_the_others_are_refused() {
 #[test]
 fn the_scripted_pusher_demonstrates() {
     let place = Place::new();
-    let train = |out: &str, extra: &str| format!("train pushchair --out {out} {TINY} {extra}");
-    let shown = "--set gail.expert_samples=64 --set gsl.demonstration_threshold=-inf";
+    let train = |out: &str, extra: &str| format!("train pushchair --out {out} {TINY} {METHOD} {extra}");
+    let shown = "--set gail.expert_samples=64";
     place.train(&train("whole", shown)).well();
     let mut running = place.start(&train("run", shown));
     running.until(|| place.rows("run/seed-0/train") >= 7);
