@@ -62,11 +62,16 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// (R - R_min) / (R_max - R_min), or the return itself where nothing has been agreed on.
+    /// [`normalised`] by the environment's own range.
     pub fn normalised(&self, total_reward: f64) -> f64 {
-        let (low, high) = self.return_range.map_or((0.0, 1.0), |(l, h)| (l.into(), h.into()));
-        (total_reward - low) / (high - low)
+        normalised(total_reward, self.return_range)
     }
+}
+
+/// (R - R_min) / (R_max - R_min), or the return itself where nothing has been agreed on.
+pub fn normalised(total_reward: f64, return_range: Option<(f32, f32)>) -> f64 {
+    let (low, high) = return_range.map_or((0.0, 1.0), |(l, h)| (l.into(), h.into()));
+    (total_reward - low) / (high - low)
 }
 
 /// How an episode stands after a step.

@@ -72,18 +72,10 @@ impl BurnActorCritic {
         }
     }
 
-    /// What the outputs of a network are kept within.
-    fn bound(&self, head: Head) -> MeanBound {
-        match head {
-            Head::Policy => self.mean_bound,
-            Head::Value => MeanBound::NONE,
-        }
-    }
-
     fn infer(&self, head: Head, observations: &[f32], out: &mut [f32]) {
         let network = self.network(head);
         let x = matrix(observations, network.shape.inputs(), &self.device);
-        out.copy_from_slice(&read(self.bound(head).tensor(network.pieces().forward(x))));
+        out.copy_from_slice(&read(self.mean_bound.of(head).tensor(network.pieces().forward(x))));
     }
 
     /// What [`Weights::keep_log_std_in_range`] does.
@@ -135,7 +127,7 @@ impl ActorCritic for BurnActorCritic {
                 let log_std = pieces.log_std.clone();
                 let log_std =
                     log_std.unwrap_or_else(|| Tensor::zeros([1, shape.outputs()], &device));
-                let output = self.bound(term.head).tensor(pieces.forward(x));
+                let output = self.mean_bound.of(term.head).tensor(pieces.forward(x));
                 let tally = term.loss.tensor(output, log_std);
                 let loss = tally[0].clone();
                 objective = Some(match objective.take() {

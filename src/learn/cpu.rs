@@ -6,7 +6,6 @@
 use super::{
     actor_critic::{ActorCritic, Weights},
     adam::Settings,
-    gaussian::MeanBound,
     loss::{Head, Tally, Term},
     mlp::{Scratch, Shape, backward, forward},
 };
@@ -44,18 +43,10 @@ impl CpuActorCritic {
         }
     }
 
-    /// What the outputs of a network are kept within.
-    fn bound(&self, head: Head) -> MeanBound {
-        match head {
-            Head::Policy => self.weights.mean_bound,
-            Head::Value => MeanBound::NONE,
-        }
-    }
-
     fn infer(&self, head: Head, observations: &[f32], out: &mut [f32]) {
         let (shape, parameters, _) = self.network(head);
         let (inputs, outputs) = (shape.inputs(), shape.outputs());
-        let bound = self.bound(head);
+        let bound = self.weights.mean_bound.of(head);
         out.par_chunks_mut(BLOCK * outputs).zip(observations.par_chunks(BLOCK * inputs)).for_each(
             |(out, x)| {
                 SCRATCH.with_borrow_mut(|scratch| {
@@ -73,7 +64,7 @@ impl CpuActorCritic {
         let (gradient, d_log_std) = gradient.split_at_mut(parameters.len());
         let rows = term.loss.rows();
         let (inputs, outputs) = (shape.inputs(), shape.outputs());
-        let bound = self.bound(term.head);
+        let bound = self.weights.mean_bound.of(term.head);
         let mut tally = Tally::default();
         let mut d_output = Vec::with_capacity(BLOCK * outputs);
         SCRATCH.with_borrow_mut(|scratch| {

@@ -3,6 +3,7 @@
 //! The network gives the mean; actions are stored as sampled, the world clips them
 //! (algorithms.md §1.3: no squashing, unclipped actions enter the log-probability).
 
+use super::loss::Head;
 #[cfg(feature = "gpu")]
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,14 @@ pub struct MeanBound(pub f32);
 impl MeanBound {
     /// No bound.
     pub const NONE: Self = Self(f32::INFINITY);
+
+    /// What the outputs of a network are kept within: values are not.
+    pub fn of(self, head: Head) -> Self {
+        match head {
+            Head::Policy => self,
+            Head::Value => Self::NONE,
+        }
+    }
 
     /// Outputs of the network to means, in place.
     pub fn apply(self, outputs: &mut [f32]) {

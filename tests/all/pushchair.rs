@@ -70,7 +70,8 @@ fn figure_7_is_there_for_pushchair_and_the_others_are_refused() {
 #[test]
 fn the_scripted_pusher_demonstrates() {
     let place = Place::new();
-    let train = |out: &str, extra: &str| format!("train pushchair --out {out} {TINY} {METHOD} {extra}");
+    let train =
+        |out: &str, extra: &str| format!("train pushchair --out {out} {TINY} {METHOD} {extra}");
     let shown = "--set gail.expert_samples=64";
     place.train(&train("whole", shown)).well();
     let mut running = place.start(&train("run", shown));

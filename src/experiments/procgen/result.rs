@@ -21,7 +21,6 @@ pub struct ProcgenResult {
 impl ProcgenResult {
     /// (R - R_min) / (R_max - R_min), or the return where there is no scale.
     pub fn normalised(&self, total_reward: f64) -> f64 {
-        let (low, high) = self.return_range.map_or((0.0, 1.0), |(l, h)| (l.into(), h.into()));
-        (total_reward - low) / (high - low)
+        gslab_envs::normalised(total_reward, self.return_range)
     }
 }
