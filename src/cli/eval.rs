@@ -1,6 +1,8 @@
 use super::Machine;
 #[cfg(feature = "gpu")]
-use crate::learn::{pixels::gpu::ResidentPixels, ppg::gpu::ResidentPhasic};
+use crate::learn::{
+    pixels::gpu::ResidentPixels, ppg::gpu::ResidentPhasic, sac::cloud::CloudNetworks,
+};
 use crate::{
     device::Device,
     error::{Error, Result},
@@ -83,9 +85,13 @@ impl Eval {
             let overlap = if self.allow_overlap { Overlap::Allow } else { Overlap::Refuse };
             sets.push(("test", config.on_test_levels(self.test_levels, overlap)?.family()?));
         }
-        let action = sets[0].1.spec().action;
-        let (device, _) = self.machine.start_for(config.algorithm)?;
-        let measure = match (action, config.algorithm) {
+        let spec = sets[0].1.spec();
+        let (device, _) = self.machine.start_for(config.algorithm, spec)?;
+        let measure = match (spec.action, config.algorithm) {
+            #[cfg(feature = "gpu")]
+            (ActionSpace::Continuous { .. }, Algorithm::Sac) if spec.points > 0 => {
+                Self::measure::<SacAgent<CloudNetworks>>
+            }
             (ActionSpace::Continuous { .. }, Algorithm::Sac) => Self::measure::<SacAgent>,
             (ActionSpace::Continuous { .. }, _) => Self::measure::<GaussianAgent>,
             #[cfg(feature = "gpu")]

@@ -30,9 +30,12 @@ use crate::{
     },
 };
 use clap::{Args, Parser, Subcommand};
-use gslab_envs::procgen::{
-    Mode,
-    games::{self, Entry as Game},
+use gslab_envs::{
+    Spec,
+    procgen::{
+        Mode,
+        games::{self, Entry as Game},
+    },
 };
 use serde::Serialize;
 use std::{
@@ -143,15 +146,35 @@ impl Machine {
 }
 
 impl Machine {
-    /// [`Machine::start`] for an algorithm, on a device that it runs on.
-    fn start_for(&self, algorithm: Algorithm) -> Result<(Device, Progress)> {
+    /// [`Machine::start`] for an algorithm in an environment, on a device that it runs on.
+    fn start_for(&self, algorithm: Algorithm, spec: &Spec) -> Result<(Device, Progress)> {
         match (algorithm, self.device) {
             (Algorithm::Ppo | Algorithm::Ppg, _) => self.start(),
-            (Algorithm::Sac, DeviceChoice::Gpu) => {
-                Err(Error::Usage("--device gpu: SAC runs on the CPU: use --device cpu".into()))
-            }
+            (Algorithm::Sac, _) if spec.points > 0 => self.start_for_clouds(),
+            (Algorithm::Sac, DeviceChoice::Gpu) => Err(Error::Usage(
+                "--device gpu: SAC on vectors runs on the CPU: use --device cpu".into(),
+            )),
             (Algorithm::Sac, _) => Self { device: DeviceChoice::Cpu, ..self.clone() }.start(),
         }
+    }
+
+    /// [`Machine::start`] for SAC on clouds of points.
+    fn start_for_clouds(&self) -> Result<(Device, Progress)> {
+        let (found, remedy) = match self.device {
+            DeviceChoice::Gpu => return self.start(),
+            DeviceChoice::Cpu => ("--device cpu", "use --device gpu, or "),
+            DeviceChoice::Auto => {
+                let (device, progress) = self.start()?;
+                if device.is_gpu() {
+                    return Ok((device, progress));
+                }
+                ("no GPU found (`gslab doctor` says why)", "")
+            }
+        };
+        Err(Error::Usage(format!(
+            "{found}: SAC learns from clouds of points on a GPU only: {remedy}set \
+             env.observed=state or env.observed=privileged"
+        )))
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     eval::{seeds, weights},
 };
 use crate::{
+    device::{self, DeviceChoice},
     error::{Error, Result},
     learn::{impala::cpu::CpuImpala, ppg::Phasic},
     play::{actor::Actor, scene::Scene},
@@ -87,7 +88,12 @@ pub fn policy(run: &Path, name: &str, spec: &Spec, seed: u64) -> Result<Actor> {
     let (_, config) = directory::read(run)?;
     let first = seeds(run)?.swap_remove(0);
     let environment = &config.environment;
-    let actor = match (config.family()?.spec().action, config.algorithm) {
+    let trained = config.family()?;
+    let clouds = config.algorithm == Algorithm::Sac && trained.spec().points > 0;
+    let device = device::open(if clouds { DeviceChoice::Gpu } else { DeviceChoice::Cpu })?;
+    let actor = match (trained.spec().action, config.algorithm) {
+        #[cfg(feature = "gpu")]
+        _ if device.is_gpu() => Actor::clouds(weights(&first, name)?, &device, spec, seed),
         (ActionSpace::Continuous { .. }, Algorithm::Sac) => {
             Actor::squashed(weights(&first, name)?, spec, seed)
         }

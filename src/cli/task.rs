@@ -2,7 +2,9 @@
 
 use super::{Machine, NewRun};
 #[cfg(feature = "gpu")]
-use crate::learn::{pixels::gpu::ResidentPixels, ppg::gpu::ResidentPhasic};
+use crate::learn::{
+    pixels::gpu::ResidentPixels, ppg::gpu::ResidentPhasic, sac::cloud::CloudNetworks,
+};
 use crate::{
     error::{Error, Result},
     experiments::{
@@ -59,7 +61,7 @@ pub fn settings(source: &str, settings: &[String]) -> Result<Config> {
 /// Begins a run.
 pub fn begin(new: &NewRun, name: &str, task: &Task, config: &Config) -> Result<()> {
     let family = config.family()?;
-    let (device, progress) = new.machine.start_for(config.algorithm)?;
+    let (device, progress) = new.machine.start_for(config.algorithm, family.spec())?;
     check_memory(config, family.spec(), task)?;
     let directory = RunDirectory::create(&out(new, name), task, config)?;
     let context =
@@ -71,7 +73,7 @@ pub fn begin(new: &NewRun, name: &str, task: &Task, config: &Config) -> Result<(
 pub fn resume(path: &Path, machine: &Machine) -> Result<()> {
     let (directory, task, config) = RunDirectory::open(path)?;
     let family = config.family()?;
-    let (device, progress) = machine.start_for(config.algorithm)?;
+    let (device, progress) = machine.start_for(config.algorithm, family.spec())?;
     check_memory(&config, family.spec(), &task)?;
     let context = Context {
         run: directory.path(),
@@ -125,8 +127,14 @@ fn perform(context: &Context<'_>, task: &Task, machine: &Machine) -> Result<()> 
             let config = context.config;
             let action = context.family.spec().action;
             if let (ActionSpace::Continuous { dim }, Algorithm::Sac) = (action, config.algorithm) {
-                let width = context.family.spec().observation;
-                let new = |seed| sac::Weights::new(width, dim, &config.sac, seed);
+                let spec = context.family.spec();
+                #[cfg(feature = "gpu")]
+                if spec.points > 0 {
+                    let new =
+                        |seed| sac::cloud::weights(spec, dim, &config.cloud, &config.sac, seed);
+                    return learn::<SacAgent<CloudNetworks>>(context, task, machine, &new);
+                }
+                let new = |seed| sac::Weights::new(spec.observation, dim, &config.sac, seed);
                 return learn::<SacAgent>(context, task, machine, &new);
             }
             if let ActionSpace::Continuous { .. } = action {

@@ -60,13 +60,28 @@ const MOST: f32 = 10.0;
 
 /// D and when it learns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Discriminator {
+pub struct Discriminator<N = Network> {
     /// From the observation, then the action, to the logit z of D = 1 / (1 + e^-z).
-    pub network: Network,
+    pub network: N,
     /// Optimiser steps that the policy made with it.
     pub steps: u64,
     /// The first row of the replay that it has not been taught.
     pub fresh_from: u64,
+}
+
+/// A network that tells the policy's pairs from the experts'.
+pub trait Judge {
+    /// The logit z of every pair, `[rows]`.
+    fn logits(&self, pairs: &Transitions) -> Vec<f32>;
+
+    /// One Adam step on -mean log D of the policy's pairs - mean log(1 - D) of the experts';
+    /// returns it.
+    fn step(
+        &mut self,
+        policy: &Transitions,
+        experts: &Transitions,
+        settings: &adam::Settings,
+    ) -> f64;
 }
 
 /// Averages over a batch's rows of both parts of its rewards.
@@ -85,7 +100,23 @@ impl Discriminator {
         // A small last layer: it has no opinion at first.
         Self { network: Network::new(shape, 0.01, stream), steps: 0, fresh_from: 0 }
     }
+}
 
+impl<N> Discriminator<N> {
+    /// The same with another network in the place of its own.
+    pub fn map<M>(self, map: impl FnOnce(N) -> M) -> Discriminator<M> {
+        let Self { network, steps, fresh_from } = self;
+        Discriminator { network: map(network), steps, fresh_from }
+    }
+
+    /// The same with a borrowed network.
+    pub fn as_ref(&self) -> Discriminator<&N> {
+        let Self { network, steps, fresh_from } = self;
+        Discriminator { network, steps: *steps, fresh_from: *fresh_from }
+    }
+}
+
+impl<N: Judge> Discriminator<N> {
     /// A round of optimiser steps if one is due, on what was played since the last round and on
     /// demonstrations; the average loss in nats, of a round. To be called before every optimiser
     /// step of the policy.
@@ -119,36 +150,19 @@ impl Discriminator {
         Some(sum / config.updates as f64)
     }
 
-    /// One Adam step on -mean log D of the policy's pairs - mean log(1 - D) of the experts';
-    /// returns it.
+    /// [`Judge::step`].
     pub fn step(
         &mut self,
         policy: &Transitions,
         experts: &Transitions,
         settings: &adam::Settings,
     ) -> f64 {
-        let (of_policy, of_experts) = (policy.rows(), experts.rows());
-        let mut pairs = join(&policy.observations, &policy.actions, of_policy);
-        pairs.extend(join(&experts.observations, &experts.actions, of_experts));
-        let shares = [1.0 / of_policy as f32, 1.0 / of_experts as f32];
-        self.network.descend(&pairs, settings, |range, logits, d_logits| {
-            let mut tally = Tally::default();
-            for ((row, &z), d) in range.zip(logits).zip(d_logits) {
-                // Cross entropy with the target 1 of the policy, 0 of the experts.
-                let (share, signed) =
-                    if row < of_policy { (shares[0], -z) } else { (shares[1], z) };
-                tally[0] += f64::from(share * softplus(signed));
-                *d = share * sigmoid(signed) * if row < of_policy { -1.0 } else { 1.0 };
-            }
-            tally
-        })[0]
+        self.network.step(policy, experts, settings)
     }
 
     /// -log D = log(1 + e^-z) of every pair, in [0, 10].
     pub fn rewards(&self, batch: &Transitions) -> Vec<f32> {
-        let pairs = join(&batch.observations, &batch.actions, batch.rows());
-        let logits = self.network.infer(&pairs);
-        logits.into_iter().map(|z| softplus(-z).min(MOST)).collect()
+        self.network.logits(batch).into_iter().map(|z| softplus(-z).min(MOST)).collect()
     }
 
     /// Mixes what imitation rewards, by D as it is now, into the rewards of a batch.
@@ -163,6 +177,35 @@ impl Discriminator {
             *reward = environment + imitation;
         }
         parts
+    }
+}
+
+impl Judge for Network {
+    fn logits(&self, pairs: &Transitions) -> Vec<f32> {
+        self.infer(&join(&pairs.observations, &pairs.actions, pairs.rows()))
+    }
+
+    fn step(
+        &mut self,
+        policy: &Transitions,
+        experts: &Transitions,
+        settings: &adam::Settings,
+    ) -> f64 {
+        let (of_policy, of_experts) = (policy.rows(), experts.rows());
+        let mut pairs = join(&policy.observations, &policy.actions, of_policy);
+        pairs.extend(join(&experts.observations, &experts.actions, of_experts));
+        let shares = [1.0 / of_policy as f32, 1.0 / of_experts as f32];
+        self.descend(&pairs, settings, |range, logits, d_logits| {
+            let mut tally = Tally::default();
+            for ((row, &z), d) in range.zip(logits).zip(d_logits) {
+                // Cross entropy with the target 1 of the policy, 0 of the experts.
+                let (share, signed) =
+                    if row < of_policy { (shares[0], -z) } else { (shares[1], z) };
+                tally[0] += f64::from(share * softplus(signed));
+                *d = share * sigmoid(signed) * if row < of_policy { -1.0 } else { 1.0 };
+            }
+            tally
+        })[0]
     }
 }
 

@@ -7,6 +7,7 @@ pub mod bc;
 #[cfg(feature = "gpu")]
 pub mod burn;
 pub mod categorical;
+pub mod cloud;
 pub mod conv;
 pub mod cpu;
 pub mod dapg;
@@ -15,11 +16,15 @@ pub mod gae;
 pub mod gail;
 pub mod gaussian;
 pub mod impala;
+#[cfg(feature = "gpu")]
+pub mod layers;
 pub mod loss;
 pub mod matmul;
 pub mod mlp;
 pub mod network;
 pub mod pixels;
+#[cfg(feature = "gpu")]
+pub mod pointnet;
 pub mod pool;
 pub mod ppg;
 pub mod ppo;
@@ -28,4 +33,6 @@ pub mod reward_scale;
 pub mod rollout;
 pub mod sac;
 pub mod squashed;
+#[cfg(feature = "gpu")]
+pub mod transformer;
 pub mod vectors;

@@ -5,6 +5,9 @@
 //! targets follow, in this order. [`agent`] plays, remembers and calls it.
 
 pub mod agent;
+#[cfg(feature = "gpu")]
+pub mod cloud;
+pub mod networks;
 #[cfg(test)]
 mod tests;
 
@@ -48,7 +51,7 @@ pub struct Config {
     pub updates: usize,
     /// Samples of an iteration, after which metrics are written: a number of rounds.
     pub samples: usize,
-    /// Widths of the hidden layers of all networks.
+    /// Widths of the hidden layers of all networks on vectors.
     pub hidden: Vec<usize>,
     /// α of a new policy.
     pub initial_temperature: f32,
@@ -94,9 +97,9 @@ impl Config {
 
 /// Q of a state and an action, and its slow copy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Critic {
+pub struct Critic<N = Network> {
     /// From the observation, then the action, to Q.
-    pub network: Network,
+    pub network: N,
     /// Parameters of the copy that targets are computed with.
     pub target: Vec<f32>,
 }
@@ -140,15 +143,15 @@ impl Temperature {
 
 /// Everything that training goes on from beside the replay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Weights {
+pub struct Weights<N = Network> {
     /// From the observation to the means of u, then log σ; see [`Squashed`].
-    pub policy: Network,
-    pub critics: [Critic; 2],
+    pub policy: N,
+    pub critics: [Critic<N>; 2],
     pub temperature: Temperature,
     /// Optimiser steps of the policy so far.
     pub updates: u64,
     /// Of phase II.
-    pub discriminator: Option<Discriminator>,
+    pub discriminator: Option<Discriminator<N>>,
 }
 
 /// What an optimiser step found: averages over its rows, before it.

@@ -4,6 +4,9 @@
 //! An action is a = tanh(u) with u = μ + σε. A network gives μ and log σ, both functions of the
 //! state: a row of its output is `[μ, log σ]`, twice as wide as an action.
 
+#[cfg(feature = "gpu")]
+pub mod burn;
+
 use gslab_envs::rng::Stream;
 use std::f32::consts::TAU;
 

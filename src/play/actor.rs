@@ -88,7 +88,23 @@ impl Actor {
     /// As there.
     pub fn squashed(weights: sac::Weights, spec: &Spec, seed: u64) -> Result<Self, OtherPolicy> {
         on_vectors((weights.policy.shape.inputs(), weights.action()), spec)?;
-        Ok(Self::of(SacAgent::new(&Device::Cpu, "", weights), seed))
+        Ok(Self::of(SacAgent::<sac::Weights>::new(&Device::Cpu, "", weights), seed))
+    }
+
+    /// [`Actor::squashed`] for a policy that sees clouds of points, on a GPU.
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(feature = "gpu")]
+    pub fn clouds(
+        weights: sac::cloud::Weights,
+        device: &Device,
+        spec: &Spec,
+        seed: u64,
+    ) -> Result<Self, OtherPolicy> {
+        let form = &weights.policy.architecture;
+        on_vectors((form.observation(), form.outputs / 2), spec)?;
+        Ok(Self::of(SacAgent::<sac::cloud::CloudNetworks>::new(device, "", weights), seed))
     }
 
     /// A policy on frames, in our own pictures, in an environment by name with these facts.

@@ -8,8 +8,8 @@ pub use keys::shorten;
 use crate::{
     gsl::config::{Config as GslConfig, EvaluationConfig},
     learn::{
-        actor_critic::Architecture, agent::Learning, bc, dapg, gail, gaussian::MeanBound, impala,
-        ppg, ppo, sac,
+        actor_critic::Architecture, agent::Learning, bc, cloud, dapg, gail, gaussian::MeanBound,
+        impala, ppg, ppo, sac,
     },
 };
 use gslab_envs::{
@@ -34,6 +34,10 @@ pub const PRESETS: &[Preset] = &[
     Preset { name: "procgen", toml: include_str!("../../assets/presets/procgen.toml") },
     Preset { name: "procgen-ppg", toml: include_str!("../../assets/presets/procgen-ppg.toml") },
     Preset { name: "pushchair", toml: include_str!("../../assets/presets/pushchair.toml") },
+    Preset {
+        name: "pushchair-cloud",
+        toml: include_str!("../../assets/presets/pushchair-cloud.toml"),
+    },
 ];
 
 /// How policies learn.
@@ -65,6 +69,8 @@ pub struct Config {
     pub gail: gail::Config,
     /// The network of environments that are seen in pixels.
     pub impala: impala::Config,
+    /// The network of environments that are seen as a cloud of points.
+    pub cloud: cloud::Config,
     pub gsl: GslConfig,
     pub dapg: dapg::Config,
     pub bc: bc::Config,
@@ -161,6 +167,7 @@ impl Config {
             sac: sac::Config::default(),
             gail: gail::Config::default(),
             impala: impala::Config::default(),
+            cloud: cloud::Config::default(),
             gsl: GslConfig::default(),
             dapg: dapg::Config::default(),
             bc: bc::Config::default(),
@@ -502,6 +509,13 @@ mod tests {
         assert_eq!(g.demonstration_samples * 8, 200 * 300 * 8);
         assert_eq!((g.demonstration_threshold, c.total_samples), (-3500.0, 20_000_000));
         assert_eq!((c.family().unwrap().spec().horizon, g.merge), (200, Merge::Gail));
+    }
+
+    #[test]
+    fn pushchair_is_the_same_from_clouds() {
+        let states = Config::from_preset("pushchair", &["env.observed=cloud".into()]).unwrap();
+        assert_eq!(Config::from_preset("pushchair-cloud", &[]).unwrap(), states);
+        assert_eq!(states.family().unwrap().spec().points, 1200);
     }
 
     #[test]

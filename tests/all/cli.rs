@@ -51,7 +51,7 @@ fn unknown_names_are_refused_with_the_nearest_known_one() {
     );
     let source = format!(
         "error: `mazee` is neither a preset, nor an environment, nor a file \
-         (did you mean `maze`?); presets are: maze, maze-sac, procgen, procgen-ppg, pushchair; environments are: {environments}"
+         (did you mean `maze`?); presets are: maze, maze-sac, procgen, procgen-ppg, pushchair, pushchair-cloud; environments are: {environments}"
     );
     refused("config show mazee", &source);
     refused("train mazee --out run", &source);
@@ -60,7 +60,7 @@ fn unknown_names_are_refused_with_the_nearest_known_one() {
         "gsl table.toml --out run",
         &format!(
             "error: `table.toml` is neither a preset, nor an environment, nor a file; \
-             presets are: maze, maze-sac, procgen, procgen-ppg, pushchair; environments are: {environments}"
+             presets are: maze, maze-sac, procgen, procgen-ppg, pushchair, pushchair-cloud; environments are: {environments}"
         ),
     );
     let game =
@@ -344,7 +344,14 @@ fn lists_name_everything_there_is() {
     assert_eq!(presets, "maze\nmaze-sac\nprocgen\nprocgen-ppg\npushchair\n");
     assert_eq!(
         json(&place, "presets.json"),
-        serde_json::json!(["maze", "maze-sac", "procgen", "procgen-ppg", "pushchair"])
+        serde_json::json!([
+            "maze",
+            "maze-sac",
+            "procgen",
+            "procgen-ppg",
+            "pushchair",
+            "pushchair-cloud"
+        ])
     );
 }
 

@@ -3,6 +3,8 @@
 
 mod ablations;
 mod cli;
+#[cfg(feature = "gpu")]
+mod clouds;
 mod common;
 mod determinism;
 mod faults;

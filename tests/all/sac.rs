@@ -144,7 +144,7 @@ fn settings_that_make_no_sense_are_refused_with_what_is_allowed() {
         .with(2, "error: algorithm = sac: must be ppo or ppg: SAC is for continuous actions");
     place
         .gslab("train maze-sac --out run --device gpu")
-        .with(2, "error: --device gpu: SAC runs on the CPU: use --device cpu");
+        .with(2, "error: --device gpu: SAC on vectors runs on the CPU: use --device cpu");
     place
         .gslab("reproduce maze --out run --set algorithm=sac --device cpu --quiet")
         .with(2, "error: algorithm: must be ppo here, as in the paper");

@@ -1,21 +1,18 @@
-//! The agent that learns by SAC, or in phase II by GAIL on top of it, from vectors on the CPU.
+//! The agent that learns by SAC, or in phase II by GAIL on top of it.
 
-use super::{Config, Losses, Weights};
+use super::{Config, Losses, Weights, draw, networks::Networks};
 use crate::{
     device::Device,
     learn::{
         adam,
-        agent::{
-            self, Acting, Agent, Chosen, Learning, Pairs, Parameters, Policy, Schedule, Shown,
-        },
-        gail::{self, Discriminator, demonstration_rows},
-        loss::Tally,
+        agent::{self, Acting, Agent, Chosen, Learning, Pairs, Policy, Schedule, Shown},
+        gail::{self, demonstration_rows},
         replay::{
             Form, Replay, Step, Transitions,
             file::{Files, Kept},
         },
         rollout::{Rollout, Stages, timed},
-        squashed::{Squashed, uniform_actions},
+        squashed::{Squashed, normals, uniform_actions},
     },
     pool::Pool,
     run::file::FileError,
@@ -23,9 +20,9 @@ use crate::{
 use gslab_envs::{End, batch::Actions, rng::Stream};
 use std::path::Path;
 
-/// Weights and what was played.
-pub struct SacAgent {
-    weights: Weights,
+/// Networks and what was played. With [`Weights`] it learns from vectors on the CPU.
+pub struct SacAgent<N = Weights> {
+    networks: N,
     replay: Option<Replay>,
     /// Of a phase that is kept on disk.
     files: Option<Files>,
@@ -79,21 +76,30 @@ impl agent::Report for Report {
     }
 }
 
-impl SacAgent {
+impl<N: Networks> SacAgent<N> {
     /// Numbers that rows of a replay take.
     fn form(&self, environments: usize) -> Form {
-        let (observation, action) = (self.weights.policy.shape.inputs(), self.weights.action());
+        let (observation, action) = self.networks.widths();
         Form { environments, observation, action }
     }
 
     /// The median actions of what is seen, `[n, observation]`.
     fn centres(&self, observations: &[f32]) -> Vec<f32> {
-        let dim = self.weights.action();
-        let output = self.weights.policy.infer(observations);
+        let (_, dim) = self.networks.widths();
+        let output = self.networks.policy(observations);
         let mut actions = vec![0.0; output.len() / 2];
         let rows = actions.chunks_exact_mut(dim).zip(output.chunks_exact(2 * dim));
         rows.for_each(|(action, output)| Squashed::new(output).centre(action));
         actions
+    }
+
+    /// Actions of what is seen, `[n, observation]`; those of a row at `index` depend on nothing
+    /// else.
+    fn sample(&self, observations: &[f32], noise: Stream, index: u64) -> Vec<f32> {
+        let (width, dim) = self.networks.widths();
+        let rows = observations.len() / width;
+        let noise = normals(noise, index, rows, dim);
+        draw(&self.networks.policy(observations), &noise, rows).actions
     }
 
     /// The batch of an optimiser step: rows of the replay, then as many demonstrations.
@@ -106,7 +112,7 @@ impl SacAgent {
     ) -> (Transitions, usize) {
         let Learning { sac, gail, .. } = learning;
         let replay = self.replay.as_ref().expect("it is made before there is a batch");
-        let index = self.weights.updates;
+        let index = self.networks.updates();
         let shown = demonstrations.map_or(0, |_| sac.minibatch / 2);
         let online = sac.minibatch - shown;
         let mut batch = replay.gather(&replay.draw(replay.rows(), online, draws, index));
@@ -114,12 +120,8 @@ impl SacAgent {
         let rows = demonstration_rows(demonstrations, shown, draws, index);
         batch.append(&demonstrations.gather(&rows));
 
-        let Form { observation, action, .. } = replay.form();
-        let new = || {
-            let stream = part(draws, "discriminator weights");
-            Discriminator::new(observation, action, &sac.hidden, stream)
-        };
-        let discriminator = self.weights.discriminator.get_or_insert_with(new);
+        let new = part(draws, "discriminator weights");
+        let discriminator = self.networks.discriminator(sac, new);
         let draws = part(draws, "discriminator rows");
         if let Some(loss) = discriminator.learn(replay, demonstrations, gail, draws) {
             report.discriminator_loss = loss;
@@ -174,7 +176,7 @@ fn part(shuffle: Stream, purpose: &str) -> Stream {
     Stream::new(shuffle.seed(0, 0), purpose)
 }
 
-impl Policy for SacAgent {
+impl<N: Networks> Policy for SacAgent<N> {
     fn act(
         &mut self,
         pool: &Pool,
@@ -185,47 +187,13 @@ impl Policy for SacAgent {
     ) -> Chosen {
         Chosen::Continuous(match acting {
             Acting::Mean => self.centres(pool.observations()),
-            Acting::Sampled => self.weights.sample(pool.observations(), noise, index),
+            Acting::Sampled => self.sample(pool.observations(), noise, index),
         })
     }
 }
 
-impl Parameters for Weights {
-    fn form(&self) -> String {
-        let critic = &self.critics[0].network.shape.0;
-        format!("SAC networks with layers {:?} and {critic:?}", self.policy.shape.0)
-    }
-
-    fn is_finite(&self) -> bool {
-        let discriminator = self.discriminator.as_ref().map(|d| &d.network);
-        let networks = self.critics.iter().map(|critic| &critic.network);
-        networks.chain([&self.policy]).chain(discriminator).all(|network| network.is_finite())
-            && self.temperature.log.is_finite()
-    }
-
-    fn measured(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// Without a discriminator: that of another phase knew another policy.
-    fn with_fresh_moments(mut self) -> Self {
-        self.policy = self.policy.with_fresh_moments();
-        self.critics = self.critics.map(|mut critic| {
-            critic.network = critic.network.with_fresh_moments();
-            critic
-        });
-        self.temperature.moments = adam::Moments::new(1);
-        self.discriminator = None;
-        self
-    }
-
-    fn with_std(self, _std: f32) -> Self {
-        self
-    }
-}
-
-impl Agent for SacAgent {
-    type Weights = Weights;
+impl<N: Networks> Agent for SacAgent<N> {
+    type Weights = N::Weights;
     type Report = Report;
     type Experience = Replay;
     type Demonstrations = Transitions;
@@ -234,9 +202,8 @@ impl Agent for SacAgent {
         learning.sac.schedule()
     }
 
-    /// On whatever device: it learns on the CPU.
-    fn new(_device: &Device, _environment: &str, weights: Weights) -> Self {
-        Self { weights, replay: None, files: None }
+    fn new(device: &Device, _environment: &str, weights: N::Weights) -> Self {
+        Self { networks: N::new(device, weights), replay: None, files: None }
     }
 
     /// With evenly random actions if the policy has never learned.
@@ -248,9 +215,9 @@ impl Agent for SacAgent {
         first_step: u64,
     ) -> Rollout<Replay> {
         let form = self.form(pool.len());
-        play(pool, form, steps, |pool, step| match self.weights.updates {
+        play(pool, form, steps, |pool, step| match self.networks.updates() {
             0 => uniform_actions(noise, first_step + step, form.environments, form.action),
-            _ => self.weights.sample(pool.observations(), noise, first_step + step),
+            _ => self.sample(pool.observations(), noise, first_step + step),
         })
     }
 
@@ -280,7 +247,7 @@ impl Agent for SacAgent {
         let mut report = Report {
             updates: 0,
             losses: none,
-            temperature: self.weights.temperature.alpha().into(),
+            temperature: self.networks.temperature().into(),
             discriminator_loss: f64::NAN,
             rewards: gail::Rewards { environment: f64::NAN, imitation: f64::NAN },
         };
@@ -296,7 +263,7 @@ impl Agent for SacAgent {
         let share = 1.0 / updates as f64;
         for _ in 0..updates {
             let (batch, online) = self.batch(learning, demonstrations, draws, &mut report);
-            let losses = self.weights.update(&batch, online, &learning.sac, noise);
+            let losses = self.networks.update(&batch, online, &learning.sac, noise);
             report.updates += 1;
             report.losses.policy += share * losses.policy;
             report.losses.critic += share * losses.critic;
@@ -339,33 +306,21 @@ impl Agent for SacAgent {
         rows: &[u32],
         adam: &adam::Settings,
     ) -> f64 {
-        let Transitions { observations, actions, .. } = demonstrations.gather(rows);
-        let (share, dim) = (1.0 / rows.len() as f32, self.weights.action());
-        self.weights.policy.descend(&observations, adam, |range, output, d_output| {
-            let mut tally = Tally::default();
-            let actions = &actions[range.start * dim..range.end * dim];
-            let parts = output.chunks_exact(2 * dim).zip(d_output.chunks_exact_mut(2 * dim));
-            for ((output, d_output), action) in parts.zip(actions.chunks_exact(dim)) {
-                let policy = Squashed::new(output);
-                tally[0] -= f64::from(share * policy.log_density(action));
-                policy.add_density_gradient(action, -share, d_output);
-            }
-            tally
-        })[0]
+        self.networks.imitate(&demonstrations.gather(rows), adam)
     }
 
     fn negative_log_likelihood(&mut self, demonstrations: &Transitions, rows: &[u32]) -> f64 {
         let Transitions { observations, actions, .. } = demonstrations.gather(rows);
-        let dim = self.weights.action();
-        let output = self.weights.policy.infer(&observations);
+        let (_, dim) = self.networks.widths();
+        let output = self.networks.policy(&observations);
         let pairs = output.chunks_exact(2 * dim).zip(actions.chunks_exact(dim));
         let sum: f64 =
             pairs.map(|(output, a)| f64::from(Squashed::new(output).log_density(a))).sum();
         -sum / rows.len() as f64
     }
 
-    fn weights(&self) -> Weights {
-        self.weights.clone()
+    fn weights(&self) -> N::Weights {
+        self.networks.weights()
     }
 
     fn measures(&self) -> Vec<f64> {

@@ -147,6 +147,7 @@ impl Config {
         layers("sac.hidden", &sac.hidden)?;
         above("sac.initial_temperature", sac.initial_temperature, 0.0, 1e6)?;
         within("sac.target_entropy", sac.target_entropy, -100.0, 100.0)?;
+        self.validate_cloud()?;
         within("gail.beta", gail.beta, 0.0, 1.0)?;
         above("gail.learning_rate", gail.learning_rate, 0.0, 1.0)?;
         within("gail.minibatch", gail.minibatch, 1, 1_000_000)?;
@@ -182,6 +183,20 @@ impl Config {
             return Err(range("sac.capacity", sac.capacity, allowed));
         }
         Ok(())
+    }
+
+    fn validate_cloud(&self) -> Result<(), ConfigError> {
+        let cloud = &self.cloud;
+        within("cloud.width", cloud.width, 2, 8192)?;
+        if !cloud.width.is_multiple_of(2) {
+            let allowed = "even: half of the features are largest values, half averages";
+            return Err(range("cloud.width", cloud.width, allowed));
+        }
+        within("cloud.blocks", cloud.blocks, 0, 64)?;
+        within("cloud.heads", cloud.heads, 1, 64)?;
+        within("cloud.head_width", cloud.head_width, 1, 1024)?;
+        layers("cloud.hidden", &cloud.hidden)?;
+        within("cloud.microbatch", cloud.microbatch, 1, 1_000_000)
     }
 
     fn validate_gsl(&self) -> Result<(), ConfigError> {
