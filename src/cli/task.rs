@@ -106,8 +106,10 @@ fn check_memory(config: &Config, spec: &Spec, task: &Task) -> Result<()> {
     let mut phases = vec![(1, rows(config.total_samples))];
     if !matches!(task, Task::Train { .. }) {
         let gsl = &config.gsl;
-        let together = gsl.specialists.min(rayon::current_num_threads());
-        phases.push((together as u64, rows(gsl.specialist_samples)));
+        let together = gsl.specialists.min(rayon::current_num_threads()) as u64;
+        // Experiments train their baseline on beside the specialists.
+        let beside = u64::from(!matches!(task, Task::Gsl { .. }));
+        phases.push((together + beside, rows(gsl.specialist_samples)));
         phases.push((1, rows(gsl.merge_samples)));
     }
     let mut system = sysinfo::System::new();
