@@ -4,8 +4,11 @@ use super::{
     Output,
     eval::{seeds, weights},
 };
+#[cfg(not(feature = "gpu"))]
+use crate::device::DeviceError;
+#[cfg(feature = "gpu")]
+use crate::device::{self, DeviceChoice};
 use crate::{
-    device::{self, DeviceChoice},
     error::{Error, Result},
     learn::{impala::cpu::CpuImpala, ppg::Phasic},
     play::{actor::Actor, scene::Scene},
@@ -89,11 +92,15 @@ pub fn policy(run: &Path, name: &str, spec: &Spec, seed: u64) -> Result<Actor> {
     let first = seeds(run)?.swap_remove(0);
     let environment = &config.environment;
     let trained = config.family()?;
-    let clouds = config.algorithm == Algorithm::Sac && trained.spec().points > 0;
-    let device = device::open(if clouds { DeviceChoice::Gpu } else { DeviceChoice::Cpu })?;
+    let clouds = trained.spec().points > 0;
     let actor = match (trained.spec().action, config.algorithm) {
         #[cfg(feature = "gpu")]
-        _ if device.is_gpu() => Actor::clouds(weights(&first, name)?, &device, spec, seed),
+        (_, Algorithm::Sac) if clouds => {
+            let device = device::open(DeviceChoice::Gpu)?;
+            Actor::clouds(weights(&first, name)?, &device, spec, seed)
+        }
+        #[cfg(not(feature = "gpu"))]
+        (_, Algorithm::Sac) if clouds => return Err(DeviceError::NotBuilt.into()),
         (ActionSpace::Continuous { .. }, Algorithm::Sac) => {
             Actor::squashed(weights(&first, name)?, spec, seed)
         }

@@ -31,11 +31,12 @@ impl SquashedRows {
 
     /// Actions of standard normal noise, `[rows, dim]`; see [`super::Squashed::draw`].
     pub fn draw(&self, noise: Tensor<2>) -> Drawn {
-        let actions = self.log_std.clone().exp() * noise.clone() + self.mean.clone();
-        let actions = actions.tanh();
-        let log_slopes = (-actions.clone().square() + (1.0 + MARGIN)).log();
-        let log_densities = (self.log_normal(noise) - log_slopes).sum_dim(1);
-        Drawn { actions, log_densities }
+        let before = self.log_std.clone().exp() * noise.clone() + self.mean.clone();
+        // 1 - tanh² without a difference of almost equal numbers: near 1 GPUs are not exact in tanh.
+        let decay = (before.clone().abs() * -2.0).exp();
+        let slopes = decay.clone() * 4.0 / (decay + 1.0).square();
+        let log_densities = (self.log_normal(noise) - (slopes + MARGIN).log()).sum_dim(1);
+        Drawn { actions: before.tanh(), log_densities }
     }
 
     /// Log-densities of given actions in [-1, 1], `[rows, dim]` row by row, in nats: `[rows, 1]`.
