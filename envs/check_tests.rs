@@ -316,6 +316,7 @@ impl Env for Toy {
         let drift = SPECS.fetch_add(1, Relaxed);
         Spec {
             observation: 3,
+            points: 0,
             action: if o.discrete {
                 ActionSpace::Discrete { n: 3 }
             } else {

@@ -50,6 +50,9 @@ pub enum Action<'a> {
 pub struct Spec {
     /// Length of the vector that [`Env::sense`] writes.
     pub observation: usize,
+    /// Points that it ends with, as [`pushchair::cloud::Cloud::write`] writes them; 0 where no
+    /// cloud is seen.
+    pub points: usize,
     pub action: ActionSpace,
     /// Number of environment variations; a level's variation lies in `0..variations`.
     pub variations: u32,

@@ -401,6 +401,7 @@ impl Env for Maze {
         let farthest = options.tines_end() + TINE_LENGTH + 2.0 * options.top();
         Spec {
             observation: 5,
+            points: 0,
             action: ActionSpace::Continuous { dim: 2 },
             variations: GOALS as u32,
             horizon: options.horizon,

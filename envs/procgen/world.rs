@@ -161,6 +161,7 @@ impl<G: Game> Env for World<G> {
     fn spec(options: &Options) -> Spec {
         Spec {
             observation: 5,
+            points: 0,
             action: ActionSpace::Discrete { n: ACTIONS },
             variations: options.variations(G::FACTS),
             // Levels that follow one another have a time limit each, and no end in sight.

@@ -334,6 +334,10 @@ impl Env for PushChair {
                 Observed::State => STATE,
                 Observed::Cloud => STATE + cloud::POINTS * cloud::CHANNELS,
             },
+            points: match options.observed {
+                Observed::Cloud => cloud::POINTS,
+                Observed::Privileged | Observed::State => 0,
+            },
             action: ActionSpace::Continuous { dim: DOF },
             variations: options.chairs,
             horizon: options.horizon,

@@ -20,7 +20,7 @@ use crate::{
     pool::Pool,
     run::file::FileError,
 };
-use gslab_envs::{End, batch::Actions, rng::Stream};
+use gslab_envs::{End, Spec, batch::Actions, rng::Stream};
 use std::path::Path;
 
 /// Weights and what was played.
@@ -80,12 +80,6 @@ impl agent::Report for Report {
 }
 
 impl SacAgent {
-    /// Numbers that rows of a replay take.
-    fn form(&self, environments: usize) -> Form {
-        let (observation, action) = (self.weights.policy.shape.inputs(), self.weights.action());
-        Form { environments, observation, action }
-    }
-
     /// The median actions of what is seen, `[n, observation]`.
     fn centres(&self, observations: &[f32]) -> Vec<f32> {
         let dim = self.weights.action();
@@ -210,7 +204,7 @@ impl Agent for SacAgent {
         noise: Stream,
         first_step: u64,
     ) -> Rollout<Replay> {
-        let (n, form) = (pool.len(), self.form(pool.len()));
+        let (n, form) = (pool.len(), Form::of(pool.spec(), pool.len()));
         let mut rollout = Rollout {
             n,
             experience: Replay::new(form, steps * n),
@@ -253,7 +247,7 @@ impl Agent for SacAgent {
         shown: Option<&Shown<'_, Transitions>>,
     ) -> Report {
         let Config { updates, capacity, warm_up, .. } = learning.sac;
-        let form = self.form(rollout.n);
+        let form = rollout.experience.form();
         let replay = self.replay.get_or_insert_with(|| Replay::new(form, capacity));
         replay.extend(&rollout.experience);
         let none =
@@ -287,8 +281,14 @@ impl Agent for SacAgent {
         report
     }
 
-    fn recall(&mut self, dir: &Path, learning: &Learning, kept: Kept) -> Result<(), FileError> {
-        let form = self.form(learning.sac.environments);
+    fn recall(
+        &mut self,
+        dir: &Path,
+        spec: &Spec,
+        learning: &Learning,
+        kept: Kept,
+    ) -> Result<(), FileError> {
+        let form = Form::of(spec, learning.sac.environments);
         let mut replay = Replay::new(form, learning.sac.capacity);
         self.files = Some(Files::open(dir, &mut replay, kept)?);
         self.replay = Some(replay);
