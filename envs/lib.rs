@@ -145,4 +145,11 @@ pub trait Env: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
     fn failed(&self) -> bool {
         false
     }
+
+    /// What the thing that makes up a variation is shaped like, in numbers: alike for variations
+    /// whose shapes are alike, and as many for all. None where variations are no shapes. The
+    /// variation must lie in `0..spec.variations`.
+    fn descriptor(_options: &Self::Options, _variation: u32) -> Option<Vec<f32>> {
+        None
+    }
 }

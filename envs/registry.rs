@@ -91,6 +91,8 @@ pub trait Family: Send + Sync {
     fn has_expert(&self) -> bool;
     /// Tries every property of [`check`] on this environment.
     fn check(&self, seed: u64) -> Vec<check::Finding>;
+    /// [`Env::descriptor`] of a variation.
+    fn descriptor(&self, variation: u32) -> Option<Vec<f32>>;
 }
 
 struct Configured<E: Env> {
@@ -113,6 +115,10 @@ impl<E: Env> Family for Configured<E> {
 
     fn check(&self, seed: u64) -> Vec<check::Finding> {
         check::check::<E>(&self.options, seed)
+    }
+
+    fn descriptor(&self, variation: u32) -> Option<Vec<f32>> {
+        E::descriptor(&self.options, variation)
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::{
     camera::{Grid, Hits, NOTHING, View},
-    half::{half, unhalf},
+    half::{half, rounded, unhalf},
     light,
     solid::{Class, Solid},
 };
@@ -111,47 +111,48 @@ impl Cloud {
     }
 
     /// Writes rows x, y, z (metres, robot's frame), red, green, blue (0 to 1), mask (1 for the
-    /// robot, else 0): `[POINTS, CHANNELS]`.
+    /// robot, else 0): `[POINTS, CHANNELS]`. Places are rounded to half precision, 1 mm at two to
+    /// four metres, so that [`pack`] loses nothing.
     pub fn write(&self, rows: &mut [f32]) {
         assert_eq!(rows.len(), POINTS * CHANNELS, "a cloud takes POINTS * CHANNELS numbers");
         for (row, point) in rows.chunks_exact_mut(CHANNELS).zip(&self.points) {
-            row[..3].copy_from_slice(&point.position);
+            row[..3].copy_from_slice(&point.position.map(rounded));
             row[3..6].copy_from_slice(&point.colour.map(|c| f32::from(c) / 255.0));
             row[6] = f32::from(u8::from(point.robot));
         }
     }
+}
 
-    /// Writes the cloud in [`PACKED`] words, in which positions lose all but half precision: 1 mm at
-    /// two to four metres. The lower half of a word comes first, and so does its lowest byte or bit.
-    ///
-    /// | words | |
-    /// |---|---|
-    /// | 1,200 | x and y of a point |
-    /// | 600 | z of two points |
-    /// | 900 | red, green, blue of four points |
-    /// | 38 | masks of 32 points |
-    pub fn pack(&self, words: &mut [u32]) {
-        let (plane, height, colour, mask) = sections(words);
-        let pair = |a: f32, b: f32| u32::from(half(a)) | u32::from(half(b)) << 16;
-        for (word, Point { position: [x, y, _], .. }) in plane.iter_mut().zip(&self.points) {
-            *word = pair(*x, *y);
+/// Writes rows of [`Cloud::write`] in [`PACKED`] words, which [`unpack`] makes the same bits of. The
+/// lower half of a word comes first, and so does its lowest byte or bit.
+///
+/// | words | |
+/// |---|---|
+/// | 1,200 | x and y of a point |
+/// | 600 | z of two points |
+/// | 900 | red, green, blue of four points |
+/// | 38 | masks of 32 points |
+pub fn pack(rows: &[f32], words: &mut [u32]) {
+    assert_eq!(rows.len(), POINTS * CHANNELS, "a cloud takes POINTS * CHANNELS numbers");
+    assert_eq!(words.len(), PACKED, "a packed cloud takes PACKED words");
+    words.fill(0);
+    let (plane, words) = words.split_at_mut(POINTS);
+    let (height, words) = words.split_at_mut(POINTS / 2);
+    let (colour, mask) = words.split_at_mut(POINTS * 3 / 4);
+    for (i, row) in rows.chunks_exact(CHANNELS).enumerate() {
+        let [x, y, z] = [0, 1, 2].map(|axis| u32::from(half(row[axis])));
+        plane[i] = x | y << 16;
+        height[i / 2] |= z << (i % 2 * 16);
+        for c in 0..3 {
+            let at = 3 * i + c;
+            // Rounded to the nearest byte; floats convert downwards.
+            colour[at / 4] |= ((row[3 + c] * 255.0 + 0.5) as u32) << (at % 4 * 8);
         }
-        for (word, two) in height.iter_mut().zip(self.points.chunks_exact(2)) {
-            *word = pair(two[0].position[2], two[1].position[2]);
-        }
-        for (words, four) in colour.chunks_exact_mut(3).zip(self.points.chunks_exact(4)) {
-            let [[a, b, c], [d, e, f], [g, h, i], [j, k, l]] = [0, 1, 2, 3].map(|i| four[i].colour);
-            let bytes = [[a, b, c, d], [e, f, g, h], [i, j, k, l]];
-            words.copy_from_slice(&bytes.map(u32::from_le_bytes));
-        }
-        for (word, many) in mask.iter_mut().zip(self.points.chunks(32)) {
-            let bits = many.iter().enumerate().map(|(i, point)| u32::from(point.robot) << i);
-            *word = bits.sum();
-        }
+        mask[i / 32] |= u32::from(row[6] != 0.0) << (i % 32);
     }
 }
 
-/// Writes the rows of [`Cloud::write`] for a cloud that [`Cloud::pack`] packed.
+/// Writes the rows of [`Cloud::write`] that [`pack`] packed.
 pub fn unpack(words: &[u32], rows: &mut [f32]) {
     assert_eq!(words.len(), PACKED, "a packed cloud takes PACKED words");
     assert_eq!(rows.len(), POINTS * CHANNELS, "a cloud takes POINTS * CHANNELS numbers");
@@ -166,15 +167,6 @@ pub fn unpack(words: &[u32], rows: &mut [f32]) {
         (0..3).for_each(|c| row[3 + c] = byte(3 * i + c) as f32 / 255.0);
         row[6] = (mask[i / 32] >> (i % 32) & 1) as f32;
     }
-}
-
-/// The four parts of a packed cloud.
-fn sections(words: &mut [u32]) -> (&mut [u32], &mut [u32], &mut [u32], &mut [u32]) {
-    assert_eq!(words.len(), PACKED, "a packed cloud takes PACKED words");
-    let (plane, words) = words.split_at_mut(POINTS);
-    let (height, words) = words.split_at_mut(POINTS / 2);
-    let (colour, mask) = words.split_at_mut(POINTS * 3 / 4);
-    (plane, height, colour, mask)
 }
 
 /// The robot's cameras. What they remember from one cloud to the next is memory alone.

@@ -27,6 +27,11 @@ pub(super) fn unhalf(half: u16) -> f32 {
     if half & 0x8000 == 0 { x } else { -x }
 }
 
+/// The number that the nearest half is.
+pub(super) fn rounded(x: f32) -> f32 {
+    unhalf(half(x))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,6 +40,7 @@ mod tests {
     fn every_half_is_its_own_nearest() {
         for bits in (0..0x7c00).flat_map(|bits| [bits, bits | 0x8000]) {
             assert_eq!(half(unhalf(bits)), bits);
+            assert_eq!(rounded(unhalf(bits)).to_bits(), unhalf(bits).to_bits());
         }
         assert_eq!([1.0, -2.0, 0.1].map(half), [0x3c00, 0xc000, 0x2e66]);
         assert_eq!([65_519.0, 65_520.0, f32::MAX].map(half), [0x7bff, 0x7c00, 0x7c00]);

@@ -6,6 +6,7 @@
 mod camera;
 pub mod chair;
 pub mod cloud;
+pub mod descriptor;
 mod half;
 mod light;
 pub mod picture;
@@ -78,7 +79,7 @@ pub enum Observed {
 
 /// Settings of PushChair.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// Seed of the first chair. Training takes 0 to 7, one of each archetype; tests 1000 and up.
     pub first_chair: u64,
@@ -128,10 +129,14 @@ struct Seeds {
     surface: u64,
 }
 
+/// A chair of valid options, which are refused if one of their chairs cannot be made.
+fn made(seed: u64) -> Chair {
+    Chair::new(seed).expect("the chairs of valid options exist")
+}
+
 impl From<Seeds> for Body {
     fn from(seeds: Seeds) -> Self {
-        // Options are refused if one of their chairs cannot be made.
-        let chair = Chair::new(seeds.chair).expect("the chairs of valid options exist");
+        let chair = made(seeds.chair);
         let surface = Surface::sample(&chair, Stream::new(seeds.surface, "surface"));
         Self { seeds, chair: Arc::new(chair), surface: Arc::new(surface) }
     }
@@ -431,5 +436,10 @@ impl Env for PushChair {
 
     fn failed(&self) -> bool {
         self.failed
+    }
+
+    fn descriptor(options: &Options, variation: u32) -> Option<Vec<f32>> {
+        let chair = made(options.first_chair + u64::from(variation));
+        Some(descriptor::describe(&chair).to_vec())
     }
 }

@@ -97,11 +97,10 @@ fn out(new: &NewRun, name: &str) -> PathBuf {
 
 /// Whether the replays of SAC fit into the memory that is free.
 fn check_memory(config: &Config, spec: &Spec, task: &Task) -> Result<()> {
-    let (Algorithm::Sac, ActionSpace::Continuous { dim }) = (config.algorithm, spec.action) else {
+    if config.algorithm != Algorithm::Sac {
         return Ok(());
-    };
-    let form =
-        Form { environments: config.sac.environments, observation: spec.observation, action: dim };
+    }
+    let form = Form::of(spec, config.sac.environments);
     let rows = |samples: u64| samples.min(config.sac.capacity as u64);
     let mut phases = vec![(1, rows(config.total_samples))];
     if !matches!(task, Task::Train { .. }) {

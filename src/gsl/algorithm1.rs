@@ -90,7 +90,8 @@ impl<A: Agent> Algorithm1<'_, A> {
         let plateau = self.generalist()?;
         // 3 to 5: stop if it is good enough; 6, 7: find and split the low performers.
         let at_plateau = self.evaluate_plateau(&plateau)?;
-        let split = split(&at_plateau, self.config(), derive_seed(self.seed, "partition"));
+        let seed = derive_seed(self.seed, "partition");
+        let split = split(&at_plateau, self.config(), self.context.family, seed);
         let good_enough = self.is_good_enough(&at_plateau) || split.subsets.is_empty();
         if good_enough {
             let learning = self.context.config.learning();

@@ -26,6 +26,10 @@ pub enum Partition {
     Index,
     /// In the order of the generalist's return, dealt like cards: specialists of equal difficulty.
     Return,
+    /// By shape: variations that look alike share a specialist (GSL-PCD, arXiv 2411.06733). The
+    /// paper clusters what a trained network makes of point clouds; here it is
+    /// [`gslab_envs::Env::descriptor`], which environments without shapes do not have.
+    Pcd,
 }
 
 /// Phase II.

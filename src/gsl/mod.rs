@@ -1,6 +1,7 @@
 //! Generalist-Specialist Learning.
 
 pub mod algorithm1;
+pub mod cluster;
 pub mod config;
 pub mod demos;
 pub mod evaluate;

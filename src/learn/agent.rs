@@ -2,7 +2,7 @@
 
 use super::{adam, dapg, gail, ppg, ppo, replay::file::Kept, rollout::Rollout, sac};
 use crate::{device::Device, pool::Pool, run::file::FileError};
-use gslab_envs::{batch::Actions, rng::Stream};
+use gslab_envs::{Spec, batch::Actions, rng::Stream};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::Path;
 
@@ -178,7 +178,13 @@ pub trait Agent: Policy + Send {
     ///
     /// # Errors
     /// It cannot be read.
-    fn recall(&mut self, _dir: &Path, _learning: &Learning, _kept: Kept) -> Result<(), FileError> {
+    fn recall(
+        &mut self,
+        _dir: &Path,
+        _spec: &Spec,
+        _learning: &Learning,
+        _kept: Kept,
+    ) -> Result<(), FileError> {
         Ok(())
     }
 

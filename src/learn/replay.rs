@@ -1,12 +1,15 @@
 //! What an off-policy algorithm learns from: the latest transitions of a phase, in a ring.
 //!
 //! An observation is stored once: what a transition led to is what its environment saw one step
-//! later, or, where the episode ended, a last observation that is kept beside the ring.
+//! later, or, where the episode ended, a last observation that is kept beside the ring. Clouds are
+//! packed, which loses nothing.
 
 pub mod file;
+pub mod form;
 pub mod memory;
 
 use super::agent::Pairs;
+pub use form::Form;
 use gslab_envs::{End, rng::Stream};
 use serde::{Deserialize, Serialize};
 use std::{collections::VecDeque, ops::Range};
@@ -67,21 +70,10 @@ impl Pairs for Transitions {
     }
 }
 
-/// Numbers that a row takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Form {
-    /// Environments that step together.
-    pub environments: usize,
-    /// Numbers of an observation.
-    pub observation: usize,
-    /// Numbers of an action.
-    pub action: usize,
-}
-
-/// One step of every environment.
-pub struct Step<'a> {
-    /// `[environments, observation]`
-    pub observations: &'a [f32],
+/// One step of every environment. Observations are numbers, or words as a replay stores them.
+pub struct Step<'a, T = f32> {
+    /// `[environments, observation]`, or `[environments, words]`
+    pub observations: &'a [T],
     /// `[environments, action]`
     pub actions: &'a [f32],
     /// `[environments]`
@@ -89,7 +81,7 @@ pub struct Step<'a> {
     /// `[environments]`
     pub ends: &'a [End],
     /// The last observation of every episode that ended, in the order of the environments.
-    pub last: Vec<f32>,
+    pub last: Vec<T>,
 }
 
 /// The latest transitions. Rows are counted from the beginning of the phase: row
@@ -102,14 +94,15 @@ pub struct Replay {
     first: u64,
     /// Rows so far, those that were overwritten included.
     written: u64,
-    observations: Vec<f32>,
+    /// Words, as are all observations below.
+    observations: Vec<u32>,
     actions: Vec<f32>,
     rewards: Vec<f32>,
     ends: Vec<End>,
     /// Rows that ended an episode, in their order, with what the episode ended in.
-    last: VecDeque<(u64, Box<[f32]>)>,
+    last: VecDeque<(u64, Box<[u32]>)>,
     /// What the environments see now: what the latest rows led to.
-    now: Vec<f32>,
+    now: Vec<u32>,
 }
 
 impl Replay {
@@ -141,7 +134,13 @@ impl Replay {
     /// Adds a step, in place of the oldest if there is no more room. `now`, what the environments
     /// see after the last step so far, must be told before rows are gathered.
     pub fn push(&mut self, step: Step<'_>) {
-        let Form { environments, observation, .. } = self.form;
+        let Step { observations, actions, rewards, ends, last } = step;
+        let [observations, last] = [observations, &last[..]].map(|seen| self.form.pack(seen));
+        self.push_packed(Step { observations: &observations, actions, rewards, ends, last });
+    }
+
+    fn push_packed(&mut self, step: Step<'_, u32>) {
+        let environments = self.form.environments;
         let at = self.place(self.written);
         let rows = (environments, self.capacity);
         put(&mut self.observations, at, rows, step.observations);
@@ -149,7 +148,7 @@ impl Replay {
         put(&mut self.rewards, at, rows, step.rewards);
         put(&mut self.ends, at, rows, step.ends);
         let ended = (self.written..).zip(step.ends).filter(|(_, end)| **end != End::Running);
-        let ended = ended.zip(step.last.chunks_exact(observation));
+        let ended = ended.zip(step.last.chunks_exact(self.form.words()));
         self.last.extend(ended.map(|((row, _), last)| (row, last.into())));
         self.written += environments as u64;
         let oldest = self.rows().start;
@@ -160,24 +159,25 @@ impl Replay {
 
     /// What the environments see now, `[environments, observation]`.
     pub fn set_now(&mut self, now: &[f32]) {
-        self.now.clear();
-        self.now.extend_from_slice(now);
+        self.now = self.form.pack(now);
     }
 
     /// Adds what another replay of the same form holds.
     pub fn extend(&mut self, other: &Self) {
-        other.rows().step_by(self.form.environments).for_each(|row| self.push(other.step(row)));
-        self.set_now(&other.now);
+        for row in other.rows().step_by(self.form.environments) {
+            self.push_packed(other.step(row));
+        }
+        self.now.clone_from(&other.now);
     }
 
     /// A step that is there, by its first row.
-    fn step(&self, row: u64) -> Step<'_> {
-        let Form { environments: n, observation, action } = self.form;
+    fn step(&self, row: u64) -> Step<'_, u32> {
+        let Form { environments: n, action, .. } = self.form;
         let at = self.place(row);
         let ends = &self.ends[at..at + n];
         let ended = (row..).zip(ends).filter(|(_, end)| **end != End::Running);
         Step {
-            observations: span(&self.observations, observation, at, n),
+            observations: span(&self.observations, self.form.words(), at, n),
             actions: span(&self.actions, action, at, n),
             rewards: &self.rewards[at..at + n],
             ends,
@@ -200,35 +200,37 @@ impl Replay {
 
     /// Rows that are there, in this order.
     pub fn gather(&self, rows: &[u64]) -> Transitions {
-        let Form { environments, observation, action } = self.form;
+        let Form { environments, action, .. } = self.form;
+        let words = self.form.words();
         let mut out = Transitions::default();
         for &row in rows {
             let at = self.place(row);
-            out.observations.extend_from_slice(span(&self.observations, observation, at, 1));
+            self.form.unpack(span(&self.observations, words, at, 1), &mut out.observations);
             out.actions.extend_from_slice(span(&self.actions, action, at, 1));
             out.rewards.push(self.rewards[at]);
             out.terminated.push(self.ends[at] == End::Terminated);
             let next = row + environments as u64;
-            out.next_observations.extend_from_slice(match self.ends[at] {
+            let next = match self.ends[at] {
                 End::Running if next < self.written => {
-                    span(&self.observations, observation, self.place(next), 1)
+                    span(&self.observations, words, self.place(next), 1)
                 }
-                End::Running => span(&self.now, observation, (next - self.written) as usize, 1),
+                End::Running => span(&self.now, words, (next - self.written) as usize, 1),
                 End::Terminated | End::Truncated => self.last_of(row),
-            });
+            };
+            self.form.unpack(next, &mut out.next_observations);
         }
         out
     }
 
     /// What the episode that a row ended ended in.
-    fn last_of(&self, row: u64) -> &[f32] {
+    fn last_of(&self, row: u64) -> &[u32] {
         let place = self.last.binary_search_by_key(&row, |(row, _)| *row);
         &self.last[place.expect("it was pushed with every row that ends an episode")].1
     }
 }
 
 /// `count` rows of `width` numbers from row `at`.
-fn span(values: &[f32], width: usize, at: usize, count: usize) -> &[f32] {
+fn span<T>(values: &[T], width: usize, at: usize, count: usize) -> &[T] {
     &values[at * width..(at + count) * width]
 }
 
@@ -251,7 +253,7 @@ fn put<T: Copy>(ring: &mut Vec<T>, at: usize, (rows, capacity): (usize, usize), 
 mod tests {
     use super::*;
 
-    pub const FORM: Form = Form { environments: 3, observation: 2, action: 1 };
+    pub const FORM: Form = Form { environments: 3, observation: 2, points: 0, action: 1 };
 
     /// Steps of three environments whose episodes end now and then.
     pub struct Played {

@@ -229,7 +229,7 @@ impl<A: Agent> Phase<'_, A> {
 
         let mut timings = Timings::open(&self.dir, state.iterations)?;
         let mut agent: A = context.agent(state.weights.clone());
-        agent.recall(&self.dir, &self.learning, state.replay)?;
+        agent.recall(&self.dir, context.family.spec(), &self.learning, state.replay)?;
         let noise = Stream::new(self.seed, "noise");
         let shuffle = Stream::new(self.seed, "shuffle");
         let shown = self.demonstrations.map(|demonstrations| {

@@ -62,12 +62,15 @@ fn rows(tensor: Tensor<3>) -> Vec<f32> {
     tensor.into_data().try_to_vec().unwrap()
 }
 
-/// Points of one cloud that the other has as well, within 0.1 mm. Both are in the order of rays,
-/// so that a point that one lacks moves the others by one.
+/// Points of one cloud that the other has as well, within 0.1 mm before both were rounded to half
+/// precision. Both are in the order of rays, so that a point that one lacks moves the others by one.
 fn common<'a>(one: &'a [f32], other: &'a [f32]) -> Vec<(&'a [f32], &'a [f32])> {
     let (one, other): (Vec<_>, Vec<_>) =
         (one.chunks_exact(CHANNELS).collect(), other.chunks_exact(CHANNELS).collect());
-    let near = |a: &[f32], b: &[f32]| (0..3).all(|i| (a[i] - b[i]).abs() < 1e-4);
+    let near = |a: &[f32], b: &[f32]| {
+        // Halves lie this share of what they are apart, at most.
+        (0..3).all(|i| (a[i] - b[i]).abs() < 1e-4 + a[i].abs().max(b[i].abs()) / 1024.0)
+    };
     let mut pairs = Vec::new();
     for (i, &point) in one.iter().enumerate() {
         let around = i.saturating_sub(6)..(i + 7).min(other.len());

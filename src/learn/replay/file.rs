@@ -157,11 +157,11 @@ impl Files {
 }
 
 /// Observations, actions, rewards, one byte for each end, then the last observations of the
-/// episodes that ended; all numbers little-endian.
+/// episodes that ended; all numbers, and words of observations, little-endian.
 fn write_step(bytes: &mut Vec<u8>, replay: &Replay, row: u64) {
     let Step { observations, actions, rewards, ends, last } = replay.step(row);
+    observations.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
     let mut numbers = |values: &[f32]| values.iter().for_each(|x| bytes.extend(x.to_le_bytes()));
-    numbers(observations);
     numbers(actions);
     numbers(rewards);
     bytes.extend(ends.iter().map(|end| match end {
@@ -169,23 +169,26 @@ fn write_step(bytes: &mut Vec<u8>, replay: &Replay, row: u64) {
         End::Terminated => 1,
         End::Truncated => 2,
     }));
-    last.iter().for_each(|x| bytes.extend(x.to_le_bytes()));
+    last.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
 }
 
 /// Adds the step that bytes begin with to the ring; what follows it, or none if they are no step.
 fn read_step<'a>(bytes: &'a [u8], replay: &mut Replay) -> Option<&'a [u8]> {
-    let Form { environments: n, observation, action } = replay.form;
+    let Form { environments: n, action, .. } = replay.form;
+    let width = replay.form.words();
     let mut rest = bytes;
     let mut take = |count: usize| {
         let (taken, after) = rest.split_at_checked(count)?;
         rest = after;
         Some(taken)
     };
-    let numbers = |bytes: &[u8]| -> Vec<f32> {
-        let words = bytes.as_chunks().0;
-        words.iter().map(|&word| f32::from_le_bytes(word)).collect()
+    let words = |bytes: &[u8]| -> Vec<u32> {
+        bytes.as_chunks().0.iter().map(|&word| u32::from_le_bytes(word)).collect()
     };
-    let observations = numbers(take(4 * n * observation)?);
+    let numbers = |bytes: &[u8]| -> Vec<f32> {
+        bytes.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word)).collect()
+    };
+    let observations = words(take(4 * n * width)?);
     let actions = numbers(take(4 * n * action)?);
     let rewards = numbers(take(4 * n)?);
     let ends = take(n)?.iter().map(|byte| match byte {
@@ -196,8 +199,8 @@ fn read_step<'a>(bytes: &'a [u8], replay: &mut Replay) -> Option<&'a [u8]> {
     });
     let ends: Vec<End> = ends.collect::<Option<_>>()?;
     let ended = ends.iter().filter(|&&end| end != End::Running).count();
-    let last = numbers(take(4 * ended * observation)?);
-    replay.push(Step {
+    let last = words(take(4 * ended * width)?);
+    replay.push_packed(Step {
         observations: &observations,
         actions: &actions,
         rewards: &rewards,

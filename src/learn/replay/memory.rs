@@ -25,8 +25,8 @@ pub struct TooLarge {
 impl Needs {
     /// Bytes of a row, without what its episode may have ended in.
     fn row(&self) -> u64 {
-        let Form { observation, action, .. } = self.form;
-        ((observation + action + 1) * size_of::<f32>() + size_of::<End>()) as u64
+        let numbers = self.form.words() + self.form.action + 1;
+        (numbers * size_of::<f32>() + size_of::<End>()) as u64
     }
 
     /// Bytes of all of them, when they are full.
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn it_says_what_is_needed_and_what_fits() {
-        let form = Form { environments: 4, observation: 5, action: 2 };
+        let form = Form { environments: 4, observation: 5, points: 0, action: 2 };
         let needs = Needs { form, rows: 2_000_000, replays: 1 };
         assert_eq!(needs.fit(66_000_000), Ok(()));
         assert_eq!(
@@ -82,5 +82,15 @@ mod tests {
              take 264000 bytes of memory, 132000 are free; 500 fit: set sac.capacity to at most \
              that, or free memory"
         );
+    }
+    #[test]
+    fn clouds_are_counted_as_they_are_packed() {
+        let form = Form { environments: 4, observation: 90 + 1200 * 7, points: 1200, action: 22 };
+        let needs = Needs { form, rows: 2_000_000, replays: 1 };
+        // 90 numbers, 1200 times 9 bytes and a bit, action, reward and end.
+        assert_eq!(needs.bytes(), 2_000_000 * (360 + 10_952 + 88 + 4 + 1));
+        let error = needs.fit(11_405 * 1_000_000).unwrap_err().to_string();
+        assert!(error.contains("take 22810000000 bytes"), "{error}");
+        assert!(error.contains("; 1000000 fit: set sac.capacity"), "{error}");
     }
 }

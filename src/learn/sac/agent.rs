@@ -17,7 +17,7 @@ use crate::{
     pool::Pool,
     run::file::FileError,
 };
-use gslab_envs::{End, batch::Actions, rng::Stream};
+use gslab_envs::{End, Spec, batch::Actions, rng::Stream};
 use std::path::Path;
 
 /// Networks and what was played. With [`Weights`] it learns from vectors on the CPU.
@@ -77,12 +77,6 @@ impl agent::Report for Report {
 }
 
 impl<N: Networks> SacAgent<N> {
-    /// Numbers that rows of a replay take.
-    fn form(&self, environments: usize) -> Form {
-        let (observation, action) = self.networks.widths();
-        Form { environments, observation, action }
-    }
-
     /// The median actions of what is seen, `[n, observation]`.
     fn centres(&self, observations: &[f32]) -> Vec<f32> {
         let (_, dim) = self.networks.widths();
@@ -214,7 +208,7 @@ impl<N: Networks> Agent for SacAgent<N> {
         noise: Stream,
         first_step: u64,
     ) -> Rollout<Replay> {
-        let form = self.form(pool.len());
+        let form = Form::of(pool.spec(), pool.len());
         play(pool, form, steps, |pool, step| match self.networks.updates() {
             0 => uniform_actions(noise, first_step + step, form.environments, form.action),
             _ => self.sample(pool.observations(), noise, first_step + step),
@@ -223,7 +217,7 @@ impl<N: Networks> Agent for SacAgent<N> {
 
     fn watch_expert(&mut self, pool: &mut Pool, steps: usize) -> Option<Rollout<Replay>> {
         pool.expert()?;
-        let form = self.form(pool.len());
+        let form = Form::of(pool.spec(), pool.len());
         Some(play(pool, form, steps, |pool, _| {
             pool.expert().expect("all worlds of an environment have an expert if one has")
         }))
@@ -239,7 +233,7 @@ impl<N: Networks> Agent for SacAgent<N> {
         shown: Option<&Shown<'_, Transitions>>,
     ) -> Report {
         let Config { updates, capacity, warm_up, .. } = learning.sac;
-        let form = self.form(rollout.n);
+        let form = rollout.experience.form();
         let replay = self.replay.get_or_insert_with(|| Replay::new(form, capacity));
         replay.extend(&rollout.experience);
         let none =
@@ -273,8 +267,14 @@ impl<N: Networks> Agent for SacAgent<N> {
         report
     }
 
-    fn recall(&mut self, dir: &Path, learning: &Learning, kept: Kept) -> Result<(), FileError> {
-        let form = self.form(learning.sac.environments);
+    fn recall(
+        &mut self,
+        dir: &Path,
+        spec: &Spec,
+        learning: &Learning,
+        kept: Kept,
+    ) -> Result<(), FileError> {
+        let form = Form::of(spec, learning.sac.environments);
         let mut replay = Replay::new(form, learning.sac.capacity);
         self.files = Some(Files::open(dir, &mut replay, kept)?);
         self.replay = Some(replay);

@@ -1,8 +1,11 @@
 //! Which settings make sense.
 
 use super::{Algorithm, Config, ConfigError};
-use crate::gsl::config::Merge;
-use gslab_envs::ActionSpace;
+use crate::gsl::config::{Merge, Partition};
+use gslab_envs::{
+    ActionSpace,
+    registry::{ENVIRONMENTS, Family},
+};
 use std::fmt::Display;
 
 /// Most samples that may be held in memory at once: a slip of the pen is to be an error, not a
@@ -29,6 +32,7 @@ impl Config {
             actions => self.pixel_architecture(actions).map(drop)?,
         }
         self.validate_gsl()?;
+        self.validate_partition(&*family)?;
         self.validate_sac()?;
         let Self { ppo, dapg, bc, evaluation, .. } = self;
 
@@ -199,6 +203,24 @@ impl Config {
         within("cloud.microbatch", cloud.microbatch, 1, 1_000_000)
     }
 
+    /// Whether variations can be dealt by shape.
+    fn validate_partition(&self, family: &dyn Family) -> Result<(), ConfigError> {
+        if self.gsl.partition != Partition::Pcd || family.descriptor(0).is_some() {
+            return Ok(());
+        }
+        let built = ENVIRONMENTS
+            .iter()
+            .filter_map(|entry| Some((entry.name, entry.build(&entry.default_options()).ok()?)));
+        let shaped = built.filter(|(_, family)| family.descriptor(0).is_some());
+        let names: Vec<&str> = shaped.map(|(name, _)| name).collect();
+        let allowed = format!(
+            "random, index or return with {}: pcd is for {}, whose variations have shapes",
+            self.environment,
+            names.join(", ")
+        );
+        Err(range("gsl.partition", "pcd", allowed))
+    }
+
     fn validate_gsl(&self) -> Result<(), ConfigError> {
         let gsl = &self.gsl;
         within("gsl.specialist_environments", gsl.specialist_environments, 0, 1_000_000)?;
@@ -272,4 +294,20 @@ fn within<T: PartialOrd + Display>(
 fn above<T: PartialOrd + Display>(key: &str, value: T, low: T, high: T) -> Result<(), ConfigError> {
     let ok = value > low && value <= high;
     if ok { Ok(()) } else { Err(range(key, value, format!("above {low}, up to {high}"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_shapes_are_dealt_by_shape() {
+        let pcd = ["gsl.partition=pcd".into()];
+        let error = Config::from_preset("maze", &pcd).unwrap_err().to_string();
+        assert!(error.contains("gsl.partition = pcd"), "{error}");
+        assert!(error.contains("with maze: pcd is for pushchair, whose"), "{error}");
+        let c = Config::from_preset("pushchair", &pcd).unwrap();
+        assert_eq!(c.gsl.partition, Partition::Pcd);
+        assert!(c.to_toml().contains("partition = \"pcd\""));
+    }
 }
