@@ -208,6 +208,15 @@ fn shade(index: u32, p: vec3<f32>) -> vec3<f32> {
     return min(floor(vec3<f32>(bytes) * light + 0.5), vec3(255.0)) / 255.0;
 }
 
+// To half precision, as `half.rs` does; what is packed loses no more. Below 2^-14 halves are multiples
+// of 2^-24.
+fn rounded(x: vec3<f32>) -> vec3<f32> {
+    let bits = bitcast<vec3<u32>>(x);
+    let even = (bits >> vec3(13u)) & vec3(1u);
+    let nearest = bitcast<vec3<f32>>((bits + vec3(0xfffu) + even) & vec3(0xffffe000u));
+    return select(nearest, round(x * 16777216.0) / 16777216.0, abs(x) < vec3(6.1035156e-5));
+}
+
 @compute @workgroup_size(256, 1, 1)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -262,10 +271,11 @@ fn main(
         let world = turn(p, scene.cos, scene.sin) + vec3(scene.x, scene.y, 0.0);
         let index = scene.first + (hit.solid & ((1u << CLASS_SHIFT) - 1u));
         let colour = shade(index, world);
+        let place = rounded(p);
         let word = (group.z * POINTS + at) * CHANNELS;
-        clouds[word] = p.x;
-        clouds[word + 1u] = p.y;
-        clouds[word + 2u] = p.z;
+        clouds[word] = place.x;
+        clouds[word + 1u] = place.y;
+        clouds[word + 2u] = place.z;
         clouds[word + 3u] = colour.x;
         clouds[word + 4u] = colour.y;
         clouds[word + 5u] = colour.z;

@@ -111,6 +111,10 @@ fn clouds_are_those_of_the_cpu() {
             let filled = gpu.chunks_exact(CHANNELS).take_while(is_point).count();
             assert!(filled.abs_diff(seen) <= 1 + seen / 500, "{filled} {seen}");
             assert!(gpu[filled * CHANNELS..].iter().all(|&x| x == 0.0));
+            for place in gpu.chunks_exact(CHANNELS).flat_map(|point| &point[..3]) {
+                // Of 24 bits of precision a half has 11, or fewer below 2^-14.
+                assert!(place.to_bits() & 0x1fff == 0, "{place}");
+            }
             let pairs = common(&cpu[..seen * CHANNELS], &gpu[..filled * CHANNELS]);
             points += seen;
             same += pairs.len();
