@@ -341,7 +341,7 @@ fn lists_name_everything_there_is() {
     assert!(envs.contains("\n  env.horizon = 150\n"), "{envs}");
     assert_eq!(json(&place, "envs.json")[0]["name"], "maze");
     let presets = place.gslab("config list --json presets.json").well().stdout;
-    assert_eq!(presets, "maze\nmaze-sac\nprocgen\nprocgen-ppg\npushchair\n");
+    assert_eq!(presets, "maze\nmaze-sac\nprocgen\nprocgen-ppg\npushchair\npushchair-cloud\n");
     assert_eq!(
         json(&place, "presets.json"),
         serde_json::json!([
