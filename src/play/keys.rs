@@ -115,30 +115,33 @@ pub fn action(environment: &str, space: ActionSpace, held: &[Control]) -> Chosen
 }
 
 /// The action of PushChair's robot. Up and down drive its base forward and back, left and right
-/// turn it; the further controls are two each for the torso (up, down), the shoulders (arms down,
-/// up) and the elbows (stretched, bent) of both arms.
+/// turn it; the further controls are two each for the torso (up, down) and both arms (up, down;
+/// together, apart).
 fn drive(held: &[Control]) -> [f32; DOF] {
-    const FORWARD: usize = 0;
-    const TURN: usize = 2;
-    const TORSO: usize = 3;
-    /// The same joint of the right arm and of the left one.
-    const SHOULDERS: [usize; 2] = [5, 14];
-    const ELBOWS: [usize; 2] = [7, 16];
+    /// Joints with the velocity that one way of a pair takes, a share of the greatest.
+    type Way = &'static [(usize, f32)];
+    const FORWARD: Way = &[(0, 1.0)];
+    const TURN: Way = &[(2, 1.0)];
+    const TORSO: Way = &[(3, 1.0)];
+    // The first joint of the right arm and of the left one, whose bases are mirrored.
+    const LIFT: Way = &[(4, 1.0), (13, -1.0)];
+    // The second.
+    const CLOSE: Way = &[(5, 1.0), (14, 1.0)];
     let mut action = [0.0; DOF];
     for control in held {
-        let (joints, velocity): (&[usize], f32) = match control {
-            Control::Up => (&[FORWARD], 1.0),
-            Control::Down => (&[FORWARD], -1.0),
-            Control::Left => (&[TURN], 1.0),
-            Control::Right => (&[TURN], -1.0),
-            Control::Extra(0) => (&[TORSO], 1.0),
-            Control::Extra(1) => (&[TORSO], -1.0),
-            Control::Extra(2) => (&SHOULDERS, 1.0),
-            Control::Extra(3) => (&SHOULDERS, -1.0),
-            Control::Extra(4) => (&ELBOWS, 1.0),
-            Control::Extra(_) => (&ELBOWS, -1.0),
+        let (way, sign) = match control {
+            Control::Up => (FORWARD, 1.0),
+            Control::Down => (FORWARD, -1.0),
+            Control::Left => (TURN, 1.0),
+            Control::Right => (TURN, -1.0),
+            Control::Extra(0) => (TORSO, 1.0),
+            Control::Extra(1) => (TORSO, -1.0),
+            Control::Extra(2) => (LIFT, 1.0),
+            Control::Extra(3) => (LIFT, -1.0),
+            Control::Extra(4) => (CLOSE, 1.0),
+            Control::Extra(_) => (CLOSE, -1.0),
         };
-        joints.iter().for_each(|&joint| action[joint] += velocity);
+        way.iter().for_each(|&(joint, velocity)| action[joint] += sign * velocity);
     }
     action
 }
@@ -211,7 +214,7 @@ mod tests {
     use Control::{Down, Extra, Left, Right, Up};
     use gslab_envs::{
         Action, Env, Level,
-        pushchair::{Options, PushChair},
+        pushchair::{Options, PushChair, math::Vector},
     };
     use std::time::Duration;
 
@@ -260,7 +263,7 @@ mod tests {
             let mut world = PushChair::reset(&Options::default(), level);
             let space = ActionSpace::Continuous { dim: DOF };
             let Chosen::Continuous(action) = action("pushchair", space, held) else { panic!() };
-            for _ in 0..10 {
+            for _ in 0..6 {
                 world.step(Action::Continuous(&action));
             }
             world
@@ -274,17 +277,12 @@ mod tests {
         };
         assert!(heading(joints(&[Up])) > 0.1 && heading(joints(&[Down])) < -0.1);
         assert!(joints(&[Extra(0)])[3] > joints(&[Extra(1)])[3] + 0.02);
-        let height = |held: &[Control]| after(held).finger_tips().map(|tip| tip.z);
+        let tips = |held: &[Control]| after(held).finger_tips();
+        let between = |[right, _, left, _]: [Vector; 4]| (right - left).length();
         for side in [0, 2] {
-            assert!(height(&[Extra(2)])[side] < height(&[Extra(3)])[side] - 0.1);
-            let reach = |held: &[Control]| {
-                let world = after(held);
-                let [x, y, ..] = world.scene().joint_positions();
-                let tip = world.finger_tips()[side];
-                (tip.x - x).hypot(tip.y - y)
-            };
-            assert!(reach(&[Extra(4)]) > reach(&[Extra(5)]) + 0.05);
+            assert!(tips(&[Extra(2)])[side].z > tips(&[Extra(3)])[side].z + 0.2);
         }
+        assert!(between(tips(&[Extra(4)])) < between(tips(&[Extra(5)])) - 0.2);
     }
 
     #[test]
