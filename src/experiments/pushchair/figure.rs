@@ -14,7 +14,7 @@ use std::path::Path;
 const MEASURES: &[Measure] = &[Measure {
     title: "return, last 100 episodes (thousands)",
     of: |p| p.recent / 1000.0,
-    decimals: 1,
+    decimals: 2,
     bounds: |low, high| low - 0.05 * (high - low).max(0.1)..high + 0.05 * (high - low).max(0.1),
 }];
 
