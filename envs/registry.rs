@@ -23,7 +23,10 @@ const PUSHCHAIR: Entry = Entry::of::<PushChair>(
 
 /// The environments of gslab, in the order in which they are listed. The games of Procgen have a
 /// table of their own.
-pub const ENVIRONMENTS: &[Entry] = &{
+///
+/// A static, not a constant: what it points to, all worlds' code, is then compiled here once and not
+/// again by every crate that looks at it.
+pub static ENVIRONMENTS: &[Entry] = &{
     let mut all = [MAZE; 2 + games::ENVIRONMENTS.len()];
     all[1] = PUSHCHAIR;
     let mut i = 0;

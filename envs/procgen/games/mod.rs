@@ -55,11 +55,12 @@ macro_rules! games {
     ($($module:ident::$game:ident,)*) => {
         $(pub mod $module;)*
 
+        const ENTRIES: &[Entry] = &[$(Entry::of::<$module::$game>()),*];
         /// All games, in alphabetical order.
-        pub const GAMES: &[Entry] = &[$(Entry::of::<$module::$game>()),*];
+        pub static GAMES: &[Entry] = ENTRIES;
 
         /// All games for the registry of environments, where they are called `procgen:name`.
-        pub(crate) const ENVIRONMENTS: [registry::Entry; GAMES.len()] = [
+        pub(crate) const ENVIRONMENTS: [registry::Entry; ENTRIES.len()] = [
             $(registry::Entry::of::<World<$module::$game>>(
                 concat!("procgen:", stringify!($module)),
                 <$module::$game as Game>::FACTS.about,
