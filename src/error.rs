@@ -3,6 +3,7 @@
 #[cfg(feature = "gpu")]
 use crate::gpu::GpuError;
 use crate::{
+    bench::results::Unusable,
     device::DeviceError,
     learn::{pixels::memory::Needs, replay::memory::TooLarge},
     play::{
@@ -37,6 +38,8 @@ pub enum Error {
     #[cfg(feature = "gpu")]
     #[error("{adapter}: {error}")]
     Render { adapter: String, error: Box<GpuError> },
+    #[error(transparent)]
+    Benchmark(#[from] Unusable),
     #[error(transparent)]
     Scene(#[from] SceneError),
     #[error(transparent)]

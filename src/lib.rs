@@ -1,5 +1,6 @@
 //! gslab: a self-contained benchmark suite for Generalist-Specialist Learning.
 
+pub mod bench;
 pub mod cli;
 pub mod device;
 pub mod error;
@@ -13,6 +14,7 @@ pub mod plot;
 pub mod pool;
 pub mod render;
 pub mod run;
+pub mod trace;
 
 // The parts of tests/all/common that unit tests use too name this crate as other tests do.
 #[cfg(test)]

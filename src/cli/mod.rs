@@ -28,6 +28,7 @@ use crate::{
         interrupt,
         progress::Progress,
     },
+    trace::chrome::TraceFile,
 };
 use clap::{Args, Parser, Subcommand};
 use gslab_envs::{
@@ -51,6 +52,9 @@ use std::{
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
+    /// Write a timeline of stages and threads to this file, for Perfetto or speedscope
+    #[arg(long, global = true, value_name = "FILE")]
+    trace: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -92,22 +96,37 @@ enum Command {
 /// # Errors
 /// Whatever ended the command early; [`Error::exit_code`] is the program's.
 pub fn run(arguments: Arguments) -> Result<ExitCode> {
-    match arguments.command {
-        Command::Reproduce(command) => command.run(),
-        Command::Train(command) => command.run(),
-        Command::Gsl(command) => command.run(),
-        Command::Eval(command) => command.run(),
-        Command::Play(command) => command.run(),
-        Command::Record(command) => command.run(),
-        Command::Gallery(command) => command.run(),
-        Command::Resume(command) => command.run(),
-        Command::Envs(command) => command.run(),
-        Command::Check(command) => command.run(),
-        Command::Conformance(command) => command.run(),
-        Command::Levels(command) => command.run(),
-        Command::Bench(command) => command.run(),
-        Command::Config(command) => command.run(),
-        Command::Doctor(command) => command.run(),
+    let trace = arguments.trace.as_deref().map(TraceFile::create).transpose()?;
+    let done = arguments.command.run();
+    if let Some(trace) = trace {
+        let finished = trace.finish();
+        // What ended the command matters more than that its timeline is not whole.
+        if done.is_ok() {
+            finished?;
+        }
+    }
+    done
+}
+
+impl Command {
+    fn run(self) -> Result<ExitCode> {
+        match self {
+            Self::Reproduce(command) => command.run(),
+            Self::Train(command) => command.run(),
+            Self::Gsl(command) => command.run(),
+            Self::Eval(command) => command.run(),
+            Self::Play(command) => command.run(),
+            Self::Record(command) => command.run(),
+            Self::Gallery(command) => command.run(),
+            Self::Resume(command) => command.run(),
+            Self::Envs(command) => command.run(),
+            Self::Check(command) => command.run(),
+            Self::Conformance(command) => command.run(),
+            Self::Levels(command) => command.run(),
+            Self::Bench(command) => command.run(),
+            Self::Config(command) => command.run(),
+            Self::Doctor(command) => command.run(),
+        }
     }
 }
 
@@ -206,6 +225,7 @@ fn start_threads(threads: Option<usize>) -> Result<()> {
     };
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
+        .thread_name(|i| format!("worker {i}"))
         // A thread that waits takes up other work on top: phases may lie upon phases.
         .stack_size(64 << 20)
         .build_global()

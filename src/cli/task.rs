@@ -122,6 +122,37 @@ fn check_memory(config: &Config, spec: &Spec, task: &Task) -> Result<()> {
 }
 
 fn perform(context: &Context<'_>, task: &Task, machine: &Machine) -> Result<()> {
+    let worked = with_agent(context, Learned { task, machine });
+    context.progress.say(&context.progress.throughput());
+    worked
+}
+
+struct Learned<'a> {
+    task: &'a Task,
+    machine: &'a Machine,
+}
+
+impl Job for Learned<'_> {
+    type Done = ();
+
+    fn perform<A: Agent>(self, context: &Context<'_>, new: NewWeights<'_, A>) -> Result<()> {
+        learn::<A>(context, self.task, self.machine, new)
+    }
+}
+
+/// Something to do with an agent, of whatever kind.
+pub trait Job: Send {
+    type Done: Send;
+
+    fn perform<A: Agent>(self, context: &Context<'_>, new: NewWeights<'_, A>)
+    -> Result<Self::Done>;
+}
+
+/// Does it with the kind of agent that the settings ask for, on a worker thread.
+///
+/// # Errors
+/// There is no such agent, the device was lost, or what the job says.
+pub fn with_agent<J: Job>(context: &Context<'_>, job: J) -> Result<J::Done> {
     // On a thread of the pool: from outside every parallel loop would have to wake one and wait.
     let worked = rayon::scope(|_| {
         context.device.work(|| {
@@ -133,15 +164,15 @@ fn perform(context: &Context<'_>, task: &Task, machine: &Machine) -> Result<()> 
                 if spec.points > 0 {
                     let new =
                         |seed| sac::cloud::weights(spec, dim, &config.cloud, &config.sac, seed);
-                    return learn::<SacAgent<CloudNetworks>>(context, task, machine, &new);
+                    return job.perform::<SacAgent<CloudNetworks>>(context, &new);
                 }
                 let new = |seed| sac::Weights::new(spec.observation, dim, &config.sac, seed);
-                return learn::<SacAgent>(context, task, machine, &new);
+                return job.perform::<SacAgent>(context, &new);
             }
             if let ActionSpace::Continuous { .. } = action {
                 let architecture = config.architecture(context.family)?;
                 let new = |seed| actor_critic::Weights::new(&architecture, seed);
-                return learn::<GaussianAgent>(context, task, machine, &new);
+                return job.perform::<GaussianAgent>(context, &new);
             }
             let architecture = config.pixel_architecture(action)?;
             let initial = config.impala.initialisation;
@@ -150,19 +181,18 @@ fn perform(context: &Context<'_>, task: &Task, machine: &Machine) -> Result<()> 
                 let new = |seed| ppg::Weights::new(form, &architecture, initial, seed);
                 #[cfg(feature = "gpu")]
                 if context.device.is_gpu() {
-                    return learn::<ResidentPixels<ResidentPhasic>>(context, task, machine, &new);
+                    return job.perform::<ResidentPixels<ResidentPhasic>>(context, &new);
                 }
-                return learn::<Pixels<Phasic>>(context, task, machine, &new);
+                return job.perform::<Pixels<Phasic>>(context, &new);
             }
             let new = |seed| impala::cpu::Weights::new(architecture.clone(), initial, seed);
             #[cfg(feature = "gpu")]
             if context.device.is_gpu() {
-                return learn::<ResidentPixels>(context, task, machine, &new);
+                return job.perform::<ResidentPixels>(context, &new);
             }
-            learn::<Pixels>(context, task, machine, &new)
+            job.perform::<Pixels>(context, &new)
         })
     });
-    context.progress.say(&context.progress.throughput());
     worked.map_err(|error| {
         let config = context.config;
         let architecture = config.pixel_architecture(context.family.spec().action).ok();

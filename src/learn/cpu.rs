@@ -9,6 +9,7 @@ use super::{
     loss::{Head, Tally, Term},
     mlp::{Scratch, Shape, backward, forward},
 };
+use crate::trace::{Stage, span, traced};
 use rayon::prelude::*;
 use std::cell::RefCell;
 
@@ -74,7 +75,7 @@ impl CpuActorCritic {
                 let range = start..end.min(start + BLOCK);
                 let n = range.len();
                 let x = &term.observations[range.start * inputs..range.end * inputs];
-                forward(shape, parameters, x, n, scratch);
+                traced(Stage::Forward, || forward(shape, parameters, x, n, scratch));
                 bound.apply(scratch.output_mut());
                 d_output.clear();
                 d_output.resize(n * outputs, 0.0);
@@ -87,7 +88,9 @@ impl CpuActorCritic {
                 );
                 tally.iter_mut().zip(part).for_each(|(t, p)| *t += p);
                 bound.apply_gradient(scratch.output(), &mut d_output);
-                backward(shape, parameters, x, n, (&d_output).into(), scratch, gradient);
+                traced(Stage::Backward, || {
+                    backward(shape, parameters, x, n, (&d_output).into(), scratch, gradient);
+                });
                 start = range.end;
             }
         });
@@ -127,6 +130,7 @@ impl ActorCritic for CpuActorCritic {
                 this.lane_gradient(term, i % LANES, gradient)
             })
             .collect();
+        let optimiser = span(Stage::Optimiser);
         for head in [Head::Policy, Head::Value] {
             let mut parts = terms
                 .iter()
@@ -141,6 +145,7 @@ impl ActorCritic for CpuActorCritic {
             moments.descend(parameters, sum, settings);
         }
         self.weights.keep_log_std_in_range();
+        drop(optimiser);
         self.lanes = lanes;
         (0..terms.len())
             .map(|t| {

@@ -9,6 +9,7 @@ use super::{
     loss::Tally,
     mlp::{Scratch, Shape, backward, forward},
 };
+use crate::trace::{Stage, span, traced};
 use gslab_envs::rng::Stream;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -56,7 +57,9 @@ impl Network {
         loss: impl Fn(Range<usize>, &[f32], &mut [f32]) -> Tally + Sync,
     ) -> Tally {
         let (gradient, tally) = self.gradient(x, loss);
-        self.moments.descend(&mut self.parameters, &gradient, settings);
+        traced(Stage::Optimiser, || {
+            self.moments.descend(&mut self.parameters, &gradient, settings);
+        });
         tally
     }
 
@@ -78,13 +81,16 @@ impl Network {
                 return (gradient, Tally::default());
             }
             let mut d_output = vec![0.0; n * outputs];
-            forward(shape, parameters, x, n, &mut scratch);
+            traced(Stage::Forward, || forward(shape, parameters, x, n, &mut scratch));
             let tally = loss(range, scratch.output(), &mut d_output);
             let d_output = (&d_output).into();
-            backward(shape, parameters, x, n, d_output, &mut scratch, &mut gradient);
+            traced(Stage::Backward, || {
+                backward(shape, parameters, x, n, d_output, &mut scratch, &mut gradient);
+            });
             (gradient, tally)
         };
         let lanes: Vec<_> = (0..LANES).into_par_iter().map(work).collect();
+        let _optimiser = span(Stage::Optimiser);
         let parts = lanes.into_iter().reduce(|(mut gradient, mut tally), (part, tallied)| {
             add(&mut gradient, &part);
             tally.iter_mut().zip(tallied).for_each(|(t, p)| *t += p);

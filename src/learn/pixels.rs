@@ -29,8 +29,9 @@ use crate::{
         frame::{Frame, Painter},
         pictures::Pictures,
     },
+    trace::{Stage, fine_span, traced},
 };
-use gslab_envs::{End, batch::Actions, rng::Stream};
+use gslab_envs::{End, batch::Actions, draw::DrawList, rng::Stream};
 use rayon::prelude::*;
 use std::{ops::Range, sync::Arc};
 
@@ -132,7 +133,7 @@ fn as_in_the_original(ends: &[End]) -> impl Iterator<Item = End> {
 }
 
 /// Draws what the environments of a pool look like.
-struct Eyes {
+pub struct Eyes {
     pictures: Arc<Pictures>,
     painters: Vec<Painter>,
     frames: Vec<Frame>,
@@ -140,12 +141,16 @@ struct Eyes {
 
 impl Eyes {
     fn new(environment: &str) -> Self {
-        let pictures = Arc::new(Pictures::built_in(environment, SIZE as u32));
+        Self::of(Arc::new(Pictures::built_in(environment, SIZE as u32)))
+    }
+
+    /// That see the environment with these pictures, made for frames of 64 × 64.
+    pub fn of(pictures: Arc<Pictures>) -> Self {
         Self { pictures, painters: Vec::new(), frames: Vec::new() }
     }
 
     /// Writes a frame of every environment that is looked at, `[looked at, 64, 64, 3]`.
-    fn look(&mut self, pool: &Pool, at: &[usize], pixels: &mut [u8]) {
+    pub fn look(&mut self, pool: &Pool, at: &[usize], pixels: &mut [u8]) {
         self.frames.resize_with(pool.len(), Frame::default);
         let pictures = &self.pictures;
         self.painters.resize_with(at.len().div_ceil(GROUP).max(self.painters.len()), || {
@@ -166,7 +171,12 @@ impl Eyes {
             .zip(pixels.par_chunks_mut(GROUP * FRAME));
         groups.for_each(|((painter, frames), pixels)| {
             for ((world, frame), out) in frames.iter_mut().zip(pixels.chunks_exact_mut(FRAME)) {
-                frame.draw(painter, |list| pool.draw(*world, SIZE as u32, list), out);
+                let _draw = fine_span(Stage::Draw);
+                let list = |list: &mut DrawList| {
+                    let _list = fine_span(Stage::DrawList);
+                    pool.draw(*world, SIZE as u32, list);
+                };
+                frame.draw(painter, list, out);
             }
         });
     }
@@ -300,18 +310,22 @@ impl<N: PixelNetwork> Agent for Pixels<N> {
         let now = now.zip(log_densities.chunks_exact_mut(n));
         for (t, ((pixels, actions), log_probabilities)) in now.enumerate() {
             let Stages { draw, infer, simulate, .. } = &mut rollout.stages;
-            timed(draw, || self.eyes.look(pool, &all, pixels));
-            timed(infer, || self.evaluate(pixels));
+            timed(draw, Stage::Draw, || self.eyes.look(pool, &all, pixels));
+            timed(infer, Stage::Infer, || self.evaluate(pixels));
             values.extend(self.values());
-            self.sample(noise, first_step + t as u64, (actions, log_probabilities));
-            timed(simulate, || pool.step(Actions::Discrete(actions), &mut rollout.episodes))
+            traced(Stage::Sample, || {
+                self.sample(noise, first_step + t as u64, (actions, log_probabilities));
+            });
+            let step = || pool.step(Actions::Discrete(actions), &mut rollout.episodes);
+            timed(simulate, Stage::Simulate, step)
                 .expect("the policy has the shape of the actions");
             rollout.rewards.extend_from_slice(pool.rewards());
             rollout.ends.extend(as_in_the_original(pool.ends()));
         }
         let mut pixels = vec![0; n * FRAME];
-        self.eyes.look(pool, &all, &mut pixels);
-        self.evaluate(&pixels);
+        let Stages { draw, infer, .. } = &mut rollout.stages;
+        timed(draw, Stage::Draw, || self.eyes.look(pool, &all, &mut pixels));
+        timed(infer, Stage::Infer, || self.evaluate(&pixels));
         next_values.extend_from_slice(&values[n..]);
         next_values.extend(self.values());
         rollout

@@ -14,6 +14,7 @@ use super::{
     loss::Tally,
     rollout::{Estimates, Rollout},
 };
+use crate::trace::{Stage, span};
 #[cfg(feature = "gpu")]
 pub use gaussian::log_density;
 pub use gaussian::{Auxiliary, ClippedSurrogate, ValueError, update};
@@ -215,6 +216,7 @@ pub struct Minibatch<'a> {
 impl Batch {
     /// Advantages and targets of all rows.
     pub fn new<E>(rollout: &Rollout<E>, estimates: &Estimates, config: &Config) -> Self {
+        let _advantages = span(Stage::Advantages);
         let (mut advantages, targets) = gae::advantages(
             &Trajectories {
                 n: rollout.n,

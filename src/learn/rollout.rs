@@ -1,7 +1,10 @@
 //! Experience of one iteration, and how it is collected.
 
 use super::actor_critic::{ActorCritic, sample};
-use crate::pool::Pool;
+use crate::{
+    pool::Pool,
+    trace::{Stage, traced},
+};
 use gslab_envs::{
     ActionSpace, End,
     batch::{Actions, Episode},
@@ -51,11 +54,11 @@ impl Stages {
     }
 }
 
-/// Does some work and adds the seconds that it took to those of a stage.
-pub fn timed<T>(stage: &mut f64, work: impl FnOnce() -> T) -> T {
+/// Does some work as a span of a stage and adds the seconds that it took to others.
+pub fn timed<T>(seconds: &mut f64, stage: Stage, work: impl FnOnce() -> T) -> T {
     let began = Instant::now();
-    let done = work();
-    *stage += began.elapsed().as_secs_f64();
+    let done = traced(stage, work);
+    *seconds += began.elapsed().as_secs_f64();
     done
 }
 
@@ -113,12 +116,14 @@ pub fn collect(
     for t in 0..steps {
         observations.extend_from_slice(pool.observations());
         let Stages { infer, simulate, .. } = &mut rollout.stages;
-        timed(infer, || network.policy_mean(pool.observations(), &mut mean));
+        timed(infer, Stage::Infer, || network.policy_mean(pool.observations(), &mut mean));
         let actions = &mut done[t * n * dim..(t + 1) * n * dim];
         let log_densities = &mut estimates.log_densities[t * n..(t + 1) * n];
-        sample(&mean, &log_std, noise, first_step + t as u64, actions, log_densities);
-        timed(simulate, || pool.step(Actions::Continuous(actions), &mut rollout.episodes))
-            .expect("the policy has the shape of the actions");
+        traced(Stage::Sample, || {
+            sample(&mean, &log_std, noise, first_step + t as u64, actions, log_densities);
+        });
+        let step = || pool.step(Actions::Continuous(actions), &mut rollout.episodes);
+        timed(simulate, Stage::Simulate, step).expect("the policy has the shape of the actions");
         rollout.rewards.extend_from_slice(pool.rewards());
         rollout.ends.extend_from_slice(pool.ends());
         for (i, end) in pool.ends().iter().enumerate() {
@@ -129,12 +134,14 @@ pub fn collect(
         }
     }
     let Estimates { values, next_values, .. } = estimates;
-    timed(&mut rollout.stages.infer, || network.value(observations, values));
-    let tail = rows - n;
-    next_values[..tail].copy_from_slice(&values[n..]);
-    network.value(pool.observations(), &mut next_values[tail..]);
     let mut cut_values = vec![0.0; cut_rows.len()];
-    network.value(&cut_observations, &mut cut_values);
+    timed(&mut rollout.stages.infer, Stage::Infer, || {
+        network.value(observations, values);
+        let tail = rows - n;
+        next_values[..tail].copy_from_slice(&values[n..]);
+        network.value(pool.observations(), &mut next_values[tail..]);
+        network.value(&cut_observations, &mut cut_values);
+    });
     for (row, value) in cut_rows.into_iter().zip(cut_values) {
         next_values[row] = value;
     }

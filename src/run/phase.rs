@@ -24,6 +24,7 @@ use crate::{
         vectors::GaussianAgent,
     },
     pool::Pool,
+    trace::{Stage, counter, span, traced},
 };
 use gslab_envs::{
     Level,
@@ -255,6 +256,7 @@ impl<A: Agent> Phase<'_, A> {
                 let factor = context.config.dapg.learning_rate_factor(state.iterations, iterations);
                 learning.ppo.learning_rate = factor * self.learning.ppo.learning_rate;
             }
+            let _iteration = span(Stage::Iteration);
             let began = Instant::now();
             let iteration = state.iterations;
             let not_finite = |what| Error::NotFinite {
@@ -267,7 +269,8 @@ impl<A: Agent> Phase<'_, A> {
             let (mut stages, mut reports) = (Stages::default(), Vec::new());
             for round in 0..rounds as u64 {
                 let first_step = (iteration * rounds as u64 + round) * steps as u64;
-                let mut rollout = agent.collect(&mut pool, steps, noise, first_step);
+                let mut rollout =
+                    traced(Stage::Collect, || agent.collect(&mut pool, steps, noise, first_step));
                 if !rollout.rewards.iter().all(|r| r.is_finite()) {
                     return Err(not_finite("a reward"));
                 }
@@ -280,7 +283,7 @@ impl<A: Agent> Phase<'_, A> {
                 }
                 episodes.append(&mut rollout.episodes);
                 stages.add(&rollout.stages);
-                let report = timed(&mut stages.learn, || {
+                let report = timed(&mut stages.learn, Stage::Update, || {
                     agent.update(rollout, &learning, shuffle, iteration, shown.as_ref())
                 });
                 if !report.is_finite() {
@@ -304,6 +307,7 @@ impl<A: Agent> Phase<'_, A> {
                 PlateauScore::Return if state.recent.is_empty() => 0.0,
                 PlateauScore::Return => recent,
             });
+            let logging = span(Stage::Logging);
             metrics.append(state.iterations, (state.iterations + 1) * samples, &row)?;
             timings.append(&Row {
                 step: state.iterations,
@@ -313,14 +317,17 @@ impl<A: Agent> Phase<'_, A> {
                 mean_return: row[1],
                 normalised_return: recent,
             })?;
+            counter("samples per second", samples as f64 / began.elapsed().as_secs_f64());
+            counter("mean reward", mean_reward);
             state.iterations += 1;
             bar.at(
                 state.iterations * samples,
                 format!("reward {mean_reward:.3}  success {success:.2}"),
             );
+            drop(logging);
 
             if self.keep_best && state.iterations % context.config.evaluation.every == 0 {
-                self.measure(context, &mut agent, &mut state);
+                traced(Stage::Evaluate, || self.measure(context, &mut agent, &mut state));
             }
             flow = observer(&Seen::of(&agent, &state))?;
             let stop = interrupt::requested();
@@ -330,6 +337,7 @@ impl<A: Agent> Phase<'_, A> {
             }
             let due = stop || done || state.iterations - stored >= context.config.checkpoint_every;
             if due && agent.is_settled() {
+                let _checkpoint = span(Stage::Checkpoint);
                 stored = state.iterations;
                 let weights = agent.weights();
                 if !weights.is_finite() {

@@ -66,7 +66,13 @@ fn unknown_names_are_refused_with_the_nearest_known_one() {
     let game =
         format!("error: unknown game `coinrum` (did you mean `coinrun`?); games are: {GAMES}");
     refused("levels audit coinrum", &game);
-    refused("bench envs --no-draw coinrum", &game);
+    refused(
+        "bench envs coinrum",
+        &format!(
+            "error: unknown environment `coinrum` (did you mean `coinrun`?); environments are: \
+             {environments}, {GAMES}"
+        ),
+    );
     misused("reproduce mazee --out run", "error: unrecognized subcommand 'mazee'");
     misused("trian maze", "error: unrecognized subcommand 'trian'");
     misused("train maze --outt run", "error: unexpected argument '--outt' found");
@@ -449,8 +455,8 @@ fn modes_and_levels_that_a_game_lacks_are_refused() {
         "error: --mode exploration: it is one level only",
     );
     refused(
-        "bench envs --no-draw heist ninja --mode memory",
-        "error: --mode memory: ninja has easy, hard or exploration",
+        "bench envs --no-draw heist ninja --set env.mode=memory",
+        "error: env.mode = memory: must be easy, hard or exploration",
     );
     misused(
         "bench envs heist --no-draw --procgen-assets .",

@@ -249,7 +249,8 @@ fn the_benchmark_measures_what_adapter_there_is() {
     assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
     let first = |line: &str| line.split(' ').next().map(str::to_owned);
     let lines: Vec<_> = printed.lines().filter_map(first).collect();
-    assert_eq!(lines, ["game", "heist", "leaper", "(hard,"], "{printed}");
+    let [heist, leaper] = ["procgen:heist", "procgen:leaper"];
+    assert_eq!(lines, ["what", heist, heist, leaper, leaper], "{printed}");
 
     let ended = gslab(&format!("bench render heist --device cpu {few}"));
     assert_eq!(ended.status.code(), Some(2));

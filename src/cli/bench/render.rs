@@ -1,23 +1,22 @@
-use super::{measured, median, parse_seconds, thousands};
+use super::{Repeated, environments};
 use crate::{
-    cli::Output,
-    device::{self, Adapter, Device, DeviceChoice},
+    bench::results::{self, Measurement, Results},
+    device::{self, Device, DeviceChoice},
     error::{Error, Result},
     gpu::GpuError,
     render::{
         gpu::{DrawLists, Renderer, SIDE},
         pictures::Pictures,
     },
-    run::progress::Progress,
+    run::config::Config,
 };
 use clap::Args;
 use gslab_envs::{
     draw::DrawList,
-    procgen::{Options, games::Entry, world::ACTIONS},
+    procgen::{Options, games, world::ACTIONS},
     rng::Stream,
 };
-use serde::Serialize;
-use std::{process::ExitCode, time::Instant};
+use std::process::ExitCode;
 
 /// Batches that are drawn in turn, some steps of random play apart.
 const BATCHES: u64 = 4;
@@ -30,157 +29,111 @@ pub struct Render {
     /// What draws; only a GPU is measured here
     #[arg(long, value_enum, default_value = "gpu")]
     device: DeviceChoice,
-    /// Frames of a batch
-    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=65_535))]
-    environments: u32,
-    /// easy, hard, extreme or memory
-    #[arg(long, default_value = "hard")]
-    mode: String,
-    /// Seconds of a measurement
-    #[arg(long, value_name = "S", default_value_t = 0.5, value_parser = parse_seconds)]
-    seconds: f64,
-    /// Measurements of a game, of which the median is printed
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    repetitions: u32,
+    /// Frames of a batch; several sizes are measured in turn
+    #[arg(long = "environments", value_name = "N,…", value_delimiter = ',', default_value = "1024", value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    worlds: Vec<u32>,
+    /// Change an option of the games, such as env.mode=easy. May be given again
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
     #[command(flatten)]
-    output: Output,
-}
-
-/// What was measured of a game, in frames per second.
-#[derive(Serialize)]
-struct Speed {
-    game: &'static str,
-    /// Median; the shader alone, on draw lists that are on the GPU already.
-    shader: f64,
-    /// Lowest and highest measurement.
-    shader_range: (f64, f64),
-    /// With draw lists that cross to the GPU for every batch.
-    uploaded: f64,
-    uploaded_range: (f64, f64),
-    /// What crosses for a frame, on average.
-    bytes: f64,
+    repeated: Repeated,
 }
 
 impl Render {
     pub fn run(self) -> Result<ExitCode> {
-        self.output.check()?;
-        let (games, options) = measured(&self.games, &self.mode)?;
+        let output = &self.repeated.output;
+        output.check()?;
+        let all = games::GAMES.iter().map(|game| format!("procgen:{}", game.facts.name));
+        let games = if self.games.is_empty() { all.collect() } else { self.games.clone() };
+        let configs = environments(&games, &self.settings)?;
         let Device::Gpu { device, adapter } = device::open(self.device)? else {
             return Err(Error::Usage("bench render measures GPUs: give it --device gpu".into()));
         };
-
-        let progress = Progress::new(self.output.quiet);
-        let bar = progress.work("bench", games.len() as u64);
-        let mut speeds = Vec::new();
-        self.output.say(&format!(
-            "{:10} {:>12} {:>25} {:>12} {:>25} {:>12}",
-            "game", "shader alone", "lowest to highest", "with upload", "", "bytes/frame"
-        ));
-        for game in games {
-            let speed = self.measure(game, &options, &device, &adapter)?;
-            progress.clear(|| self.output.say(&speed.text()));
-            bar.inc(1);
-            speeds.push(speed);
+        output.say(results::HEAD);
+        let mut measured = Vec::new();
+        for config in &configs {
+            for &worlds in &self.worlds {
+                let play = Play::of(config, worlds)?;
+                let done = play.measure(&device, self.repeated.times()).map_err(|error| {
+                    Error::Render { adapter: adapter.to_string(), error: Box::new(error) }
+                })?;
+                done.iter().for_each(|m| output.say(&results::line(m)));
+                measured.extend(done);
+            }
         }
-        bar.finish_and_clear();
-        self.output.say(&format!(
-            "({}, frames per second in batches of {}, random actions, {adapter})",
-            self.mode, self.environments
-        ));
-        self.output.json(&speeds)?;
+        output.json(&Results::new("bench render", adapter.to_string(), measured))?;
         Ok(ExitCode::SUCCESS)
     }
+}
 
-    fn measure(
-        &self,
-        game: &Entry,
-        options: &Options,
-        device: &burn::tensor::Device,
-        adapter: &Adapter,
-    ) -> Result<Speed> {
-        let of_adapter =
-            |error| Error::Render { adapter: adapter.to_string(), error: Box::new(error) };
-        let pictures = Pictures::built_in(&format!("procgen:{}", game.facts.name), SIDE);
-        let mut renderer = Renderer::new(device, &pictures).map_err(of_adapter)?;
-        let batches = self.play(game, options, &pictures)?;
-        let resident = batches.iter().map(|lists| renderer.send(lists));
-        let resident: Vec<_> = resident.collect::<Result<_, _>>().map_err(of_adapter)?;
+/// Draw lists of random play.
+struct Play<'a> {
+    environment: &'a str,
+    worlds: u32,
+    pictures: Pictures,
+    batches: Vec<DrawLists>,
+}
 
-        let shader = self.time(&mut renderer, |renderer| {
-            resident.iter().try_for_each(|lists| renderer.draw_resident(lists).map(drop))
-        });
-        let (shader, shader_range) = shader.map_err(of_adapter)?;
-        let uploaded = self.time(&mut renderer, |renderer| {
-            batches.iter().try_for_each(|lists| renderer.draw(lists).map(drop))
-        });
-        let (uploaded, uploaded_range) = uploaded.map_err(of_adapter)?;
-        let bytes = batches.iter().map(DrawLists::bytes).sum::<u64>() as f64;
-        let bytes = bytes / (BATCHES * u64::from(self.environments)) as f64;
-        let game = game.facts.name;
-        Ok(Speed { game, shader, shader_range, uploaded, uploaded_range, bytes })
-    }
-
-    /// Draw lists of random play.
-    fn play(&self, game: &Entry, options: &Options, pictures: &Pictures) -> Result<Vec<DrawLists>> {
-        let mut worlds = (0..self.environments)
-            .map(|index| game.original(options, 0, 0, index))
+impl<'a> Play<'a> {
+    fn of(config: &'a Config, worlds: u32) -> Result<Self> {
+        let environment = &*config.environment;
+        let game = environment.strip_prefix("procgen:").and_then(games::find).ok_or_else(|| {
+            Error::Usage(format!(
+                "bench render {environment}: only games of Procgen are seen in pixels"
+            ))
+        })?;
+        let options: Options = config.env.clone().try_into().expect("the environment was built");
+        let pictures = Pictures::built_in(environment, SIDE);
+        let mut playing = (0..worlds)
+            .map(|index| game.original(&options, 0, 0, index))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|e| Error::Usage(e.to_string()))?;
         let noise = Stream::new(0, "bench");
         let mut list = DrawList::default();
-        let batches = (0..BATCHES).map(|batch| {
+        let batch = |batch| {
             let mut lists = DrawLists::default();
-            for (index, world) in (0..).zip(&mut worlds) {
+            for (index, world) in (0..).zip(&mut playing) {
                 for step in 0..STEPS {
                     world.act(noise.below(index, batch * STEPS + step, ACTIONS) as i32);
                 }
                 list.clear();
                 world.draw(SIDE, &mut list);
-                lists.push(&list, pictures);
+                lists.push(&list, &pictures);
             }
             lists
-        });
-        Ok(batches.collect())
-    }
-
-    /// Frames per second of `draw`, which draws all batches: the median, and the lowest and
-    /// highest measurement. The GPU is waited for after every call.
-    fn time(
-        &self,
-        renderer: &mut Renderer,
-        draw: impl Fn(&mut Renderer) -> Result<(), GpuError>,
-    ) -> Result<(f64, (f64, f64)), GpuError> {
-        let frames = (BATCHES * u64::from(self.environments)) as f64;
-        let mut measure = |seconds: f64| {
-            let (began, mut drawn) = (Instant::now(), 0.0);
-            loop {
-                draw(renderer)?;
-                renderer.wait()?;
-                drawn += frames;
-                let passed = began.elapsed().as_secs_f64();
-                if passed >= seconds {
-                    return Ok::<_, GpuError>(drawn / passed);
-                }
-            }
         };
-        measure(self.seconds / 2.0)?;
-        let measured: Vec<f64> =
-            (0..self.repetitions).map(|_| measure(self.seconds)).collect::<Result<_, _>>()?;
-        Ok(median(measured.into_iter()))
+        let batches = (0..BATCHES).map(batch).collect();
+        Ok(Self { environment, worlds, pictures, batches })
     }
-}
 
-impl Speed {
-    fn text(&self) -> String {
-        let range = |(low, high)| format!("{} to {}", thousands(low), thousands(high));
-        format!(
-            "{:10} {:>12} {:>25} {:>12} {:>25} {:>12}",
-            self.game,
-            thousands(self.shader),
-            range(self.shader_range),
-            thousands(self.uploaded),
-            range(self.uploaded_range),
-            thousands(self.bytes),
-        )
+    /// The shader alone, on draw lists that are on the GPU already, and with lists that cross to it
+    /// for every batch. The GPU is waited for after all batches.
+    fn measure(
+        &self,
+        device: &burn::tensor::Device,
+        times: (f64, u32),
+    ) -> Result<Vec<Measurement>, GpuError> {
+        let mut renderer = Renderer::new(device, &self.pictures)?;
+        let resident = self.batches.iter().map(|lists| renderer.send(lists));
+        let resident: Vec<_> = resident.collect::<Result<_, _>>()?;
+        let frames = (BATCHES * u64::from(self.worlds)) as f64;
+        let bytes = self.batches.iter().map(DrawLists::bytes).sum::<u64>() as f64 / frames;
+        let sizes = [("environments", u64::from(self.worlds))];
+        let mut failed = None;
+        let mut measure = |items: &str, draw: &dyn Fn(&mut Renderer) -> Result<(), GpuError>| {
+            Measurement::of((self.environment, items), &sizes, times, || {
+                let done = draw(&mut renderer).and_then(|()| renderer.wait());
+                failed = failed.take().or(done.err());
+                frames
+            })
+        };
+        let shader = measure("resident frames", &|renderer| {
+            resident.iter().try_for_each(|lists| renderer.draw_resident(lists).map(drop))
+        });
+        let uploaded = measure("frames with upload", &|renderer| {
+            self.batches.iter().try_for_each(|lists| renderer.draw(lists).map(drop))
+        });
+        let uploaded = Measurement { bytes: Some(bytes), ..uploaded };
+        failed.map_or(Ok(vec![shader, uploaded]), Err)
     }
 }

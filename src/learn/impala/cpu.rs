@@ -8,10 +8,13 @@ use super::{
     initial::Initialisation,
     pass::{BLOCK, Gradient, Network, Scratch, backward, forward},
 };
-use crate::learn::{
-    adam::{Moments, Settings},
-    cpu::add,
-    loss::Tally,
+use crate::{
+    learn::{
+        adam::{Moments, Settings},
+        cpu::add,
+        loss::Tally,
+    },
+    trace::{Stage, span, traced},
 };
 use gslab_envs::rng::Stream;
 use rayon::prelude::*;
@@ -113,6 +116,7 @@ impl CpuImpala {
                 (*t, tally)
             })
             .collect();
+        let _optimiser = span(Stage::Optimiser);
         let (sum, rest) = lanes.split_first_mut().expect("there is at least one lane");
         if parts.is_empty() {
             sum.clear(&self.network);
@@ -133,6 +137,7 @@ impl CpuImpala {
     /// One Adam step on the sum of the terms. Returns each term's tally.
     pub fn minimise(&mut self, terms: &[Term<'_>], settings: &Settings) -> Vec<Tally> {
         let (_, tallies) = self.gradient(terms);
+        let _optimiser = span(Stage::Optimiser);
         let Weights { parameters, moments, .. } = &mut self.weights;
         moments.descend(parameters, &self.lanes[0].parameters, settings);
         self.network.prepare(parameters);
@@ -149,12 +154,14 @@ impl CpuImpala {
             for start in rows.clone().step_by(BLOCK) {
                 let block = start..rows.end.min(start + BLOCK);
                 let frames = term.frames.slice(block.clone());
-                forward(&self.network, parameters, frames, scratch);
+                traced(Stage::Forward, || forward(&self.network, parameters, frames, scratch));
                 d_output.clear();
                 d_output.resize(frames.len() * outputs, 0.0);
                 let part = (term.loss)(block, scratch.output(), &mut d_output);
                 tally.iter_mut().zip(part).for_each(|(t, p)| *t += p);
-                backward(&self.network, parameters, frames, &d_output, scratch, gradient);
+                traced(Stage::Backward, || {
+                    backward(&self.network, parameters, frames, &d_output, scratch, gradient);
+                });
             }
         });
         tally

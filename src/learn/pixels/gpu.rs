@@ -31,6 +31,7 @@ use crate::{
         gpu::{DrawLists, Renderer, SIDE},
         pictures::Pictures,
     },
+    trace::Stage,
 };
 use burn::tensor::Tensor;
 use gslab_envs::{batch::Actions, draw::DrawList, rng::Stream};
@@ -300,8 +301,8 @@ impl<N: ResidentNetwork> ResidentPixels<N> {
             let (frames, row) = if t < steps { (&frames, t * n) } else { (&after, 0) };
             let row = row + half.worlds[0];
             let memory = frames.memory(row, half.worlds.len());
-            timed(&mut stages.draw, || self.eyes.look(pool, &half.worlds, &memory))?;
-            timed(&mut stages.infer, || {
+            timed(&mut stages.draw, Stage::Draw, || self.eyes.look(pool, &half.worlds, &memory))?;
+            timed(&mut stages.infer, Stage::Infer, || {
                 let seen: Vec<u32> = (row..row + half.worlds.len()).map(|r| r as u32).collect();
                 let outputs = self.network.evaluate(frames, &seen);
                 let at = (t * n + half.worlds[0], &half.lanes);
@@ -316,10 +317,11 @@ impl<N: ResidentNetwork> ResidentPixels<N> {
                 let Rollout { experience, rewards, ends, episodes, stages, .. } = &mut rollout;
                 let start = t * n + half.worlds[0];
                 let chosen = words(&drawn.actions, start..start + half.worlds.len(), rows + n);
-                let chosen = timed(&mut stages.infer, || gpu.read(chosen))?;
+                let chosen = timed(&mut stages.infer, Stage::ActionsBack, || gpu.read(chosen))?;
                 let chosen: Vec<u32> = bytemuck::pod_collect_to_vec(&chosen);
                 let step = || pool.step_half(i, Actions::Discrete(&chosen), episodes);
-                timed(&mut stages.simulate, step).expect("the policy has the shape of the actions");
+                timed(&mut stages.simulate, Stage::Simulate, step)
+                    .expect("the policy has the shape of the actions");
                 experience.actions.extend(chosen);
                 let worlds = half.worlds[0]..half.worlds[0] + half.worlds.len();
                 rewards.extend_from_slice(&pool.rewards()[worlds.clone()]);

@@ -16,6 +16,7 @@ use crate::{
     },
     pool::Pool,
     run::file::FileError,
+    trace::Stage,
 };
 use gslab_envs::{End, Spec, batch::Actions, rng::Stream};
 use std::path::Path;
@@ -146,9 +147,10 @@ fn play(
     };
     for step in 0..steps as u64 {
         let observations = pool.observations().to_vec();
-        let actions = timed(&mut rollout.stages.infer, || act(pool, step));
+        let actions = timed(&mut rollout.stages.infer, Stage::Infer, || act(pool, step));
         let chosen = Actions::Continuous(&actions);
-        timed(&mut rollout.stages.simulate, || pool.step(chosen, &mut rollout.episodes))
+        let step = || pool.step(chosen, &mut rollout.episodes);
+        timed(&mut rollout.stages.simulate, Stage::Simulate, step)
             .expect("the policy has the shape of the actions");
         let ended = (0..n).filter(|&i| pool.ends()[i] != End::Running);
         rollout.experience.push(Step {

@@ -1,0 +1,161 @@
+use super::{machine::of_cpu, networks::config};
+use crate::{
+    bench::{
+        attribution::{
+            Ceilings, Costs, Inference, Iteration, Moment, costs_of_learning, measurements, table,
+        },
+        results::{Per, Results},
+    },
+    cli::{
+        Machine,
+        task::{self, Job},
+    },
+    error::{Error, Result},
+    gsl::algorithm1::NewWeights,
+    learn::{actor_critic::Weights, agent::Agent},
+    run::{
+        config::{Algorithm, Config},
+        file::FileError,
+        phase::{Context, Flow, Phase},
+    },
+    trace::{self, Detail},
+};
+use clap::Args;
+use gslab_envs::ActionSpace;
+use std::{collections::BTreeMap, process::ExitCode, time::Instant};
+use temp_dir::TempDir;
+
+#[derive(Args)]
+pub struct Pipeline {
+    /// What is trained: a preset or an environment; a game of Procgen also by its own name
+    #[arg(value_name = "PRESET|ENV")]
+    source: String,
+    /// Iterations that are measured
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    iterations: u64,
+    /// Iterations before those
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    warm_up: u64,
+    /// Change a setting. May be given again
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+impl Pipeline {
+    pub fn run(self) -> Result<ExitCode> {
+        let config = config(&self.source, &self.settings)?.with_trained(&[])?;
+        let family = config.family()?;
+        let (device, progress) = self.machine.start_for(config.algorithm, family.spec())?;
+        let dir = TempDir::new()
+            .map_err(FileError::io("create a directory in", &std::env::temp_dir()))?;
+        let context = Context {
+            run: dir.path(),
+            config: &config,
+            family: &*family,
+            device: &device,
+            progress: progress.clone(),
+        };
+        let recorded = task::with_agent(&context, Recorded { pipeline: &self })?;
+        let Measured { iterations, samples, environments } = recorded;
+        let threads = rayon::current_num_threads() as u64;
+        let parameters = BTreeMap::from([
+            ("environments".to_owned(), environments),
+            ("threads".to_owned(), threads),
+        ]);
+        let costs = if device.is_gpu() { Costs::default() } else { costs(&config)? };
+        let stages = measurements(&config.environment, &parameters, samples, &iterations, &costs);
+        let machine = rayon::scope(|_| of_cpu((0.2, 3)));
+        let [operations, bytes] = [0, 1].map(|i| machine[i].rate(Per::Second).highest);
+        let attributed = iterations.iter().map(Iteration::attributed).sum::<f64>();
+        let output = &self.machine.output;
+        output.say(&format!(
+            "{} on {}, {threads} threads: {} iterations of {samples} samples, {:.1} % of the time \
+             attributed\n{}",
+            config.environment,
+            device.describe(),
+            iterations.len(),
+            100.0 * attributed / iterations.len() as f64,
+            table(&stages, Ceilings { operations, bytes })
+        ));
+        let all = stages.into_iter().chain(machine).collect();
+        output.json(&Results::new("bench pipeline", device.describe().to_string(), all))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What was counted by the book of a sample, where that was done: learning by PPO on the CPU.
+fn costs(config: &Config) -> Result<Costs> {
+    let family = config.family()?;
+    let ppo = &config.learning().ppo;
+    let network = match (family.spec().action, config.algorithm) {
+        (_, Algorithm::Sac | Algorithm::Ppg) => return Ok(Costs::default()),
+        (action @ ActionSpace::Discrete { .. }, _) => {
+            Inference::of_impala(&config.pixel_architecture(action)?)
+        }
+        (ActionSpace::Continuous { .. }, _) => {
+            let Weights { policy_shape, value_shape, .. } =
+                Weights::new(&config.architecture(&*family)?, 0);
+            Inference::of_layers(&policy_shape).and(Inference::of_layers(&value_shape))
+        }
+    };
+    Ok(costs_of_learning(network, ppo.epochs, ppo.minibatch))
+}
+
+/// Trains, and looks at the totals after every iteration.
+struct Recorded<'a> {
+    pipeline: &'a Pipeline,
+}
+
+struct Measured {
+    iterations: Vec<Iteration>,
+    /// Of an iteration.
+    samples: f64,
+    environments: u64,
+}
+
+impl Job for Recorded<'_> {
+    type Done = Measured;
+
+    fn perform<A: Agent>(self, context: &Context<'_>, new: NewWeights<'_, A>) -> Result<Measured> {
+        let Pipeline { iterations, warm_up, .. } = *self.pipeline;
+        let phase = Phase::<A> {
+            name: "pipeline".into(),
+            dir: context.run.join("train"),
+            seed: 0,
+            variations: context.variations(),
+            weights: new(0),
+            reward_scale: None,
+            learning: context.config.learning(),
+            demonstrations: None,
+            anneal: None,
+            keep_best: false,
+        };
+        let schedule = A::schedule(&phase.learning);
+        let began = Instant::now();
+        let mut moments = Vec::new();
+        let result = phase.run(context, warm_up + iterations, &mut |seen| {
+            if seen.curve.len() as u64 == warm_up {
+                trace::record(Detail::Fine);
+            }
+            if seen.curve.len() as u64 >= warm_up {
+                let (driver, others) = trace::totals();
+                moments.push(Moment::new(began.elapsed().as_secs_f64(), driver, &others));
+            }
+            Ok(Flow::Continue)
+        });
+        match result {
+            // What was measured so far is as good; the rest goes with its directory.
+            Err(Error::Interrupted(_)) if moments.len() > 1 => {}
+            other => other.map(drop)?,
+        }
+        let threads = rayon::current_num_threads();
+        let between = |pair: &[Moment]| Iteration::between(&pair[0], &pair[1], threads);
+        Ok(Measured {
+            iterations: moments.windows(2).map(between).collect(),
+            samples: schedule.samples() as f64,
+            environments: schedule.environments as u64,
+        })
+    }
+}
