@@ -3,6 +3,8 @@
 //! Everything runs on one thread, so items per second are items per core. As in a run, that is a
 //! thread of the pool.
 
+mod parts;
+
 use divan::{Bencher, counter::ItemsCount};
 use gslab::{
     learn::{
@@ -16,11 +18,6 @@ use gslab::{
 use gslab_envs::{
     batch::Actions,
     levels::{LevelSet, Order},
-    pushchair::{
-        cloud::{Base, Cameras, Cloud, Draw},
-        math::{Pose, Rotation, Vector},
-        solid::{Class, Shape, Solid},
-    },
     registry::{self, Family},
     rng::Stream,
 };
@@ -93,37 +90,15 @@ fn ppo_update_table_4(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// Point clouds of a robot and a chair of so many solids, which all overlap in the middle.
+/// The parts whose instructions `tests/instructions.rs` counts.
+#[divan::bench(args = parts::PARTS.iter().map(|part| part.name))]
+fn part(bencher: Bencher<'_, '_>, name: &str) {
+    let part = parts::PARTS.iter().find(|part| part.name == name).expect("a name of the list");
+    bencher.counter(ItemsCount::new(part.items)).bench_local((part.prepare)());
+}
+
+/// Point clouds of a robot and a chair of so many solids.
 #[divan::bench(args = [50, 80])]
 fn point_clouds(bencher: Bencher<'_, '_>, solids: u32) {
-    let stream = Stream::new(4, "bench");
-    let solid = |i: u32| {
-        let [a, b, c, d] = stream.uniform(i, 0);
-        let [x, y, z, w] = stream.normal(i, 1);
-        let robot = i.is_multiple_of(2);
-        let place = if robot {
-            Vector::new(1.2 * a - 0.4, 1.4 * b - 0.7, 0.2 + 1.5 * c)
-        } else {
-            Vector::new(0.7 + 0.7 * a, 0.7 * b - 0.35, 1.1 * c)
-        };
-        let (radius, half_height) = (0.06, 0.03 + 0.2 * d);
-        Solid {
-            shape: match i / 2 % 3 {
-                0 => Shape::Box { half: Vector::new(radius, half_height, 0.02) },
-                1 => Shape::Cylinder { radius, half_height },
-                _ => Shape::Capsule { radius, half_height },
-            },
-            pose: Pose::from_parts(place, Rotation::from_xyzw(x, y, z, w).normalize()),
-            colour: [90; 3],
-            class: if robot { Class::Robot } else { Class::Chair },
-        }
-    };
-    let solids: Vec<Solid> = (0..solids).map(solid).collect();
-    let (mut cameras, mut cloud) = (Cameras::new(), Cloud::default());
-    let mut step = 0;
-    bencher.counter(ItemsCount::new(1u32)).bench_local(|| {
-        step += 1;
-        cameras.cloud(&solids, Base::default(), Draw { stream, step }, &mut cloud);
-        cloud.counts()
-    });
+    bencher.counter(ItemsCount::new(1u32)).bench_local(parts::point_clouds(solids, 1));
 }

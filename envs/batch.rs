@@ -94,7 +94,7 @@ pub struct StepOut<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     #[error("the environment snapshot cannot be read: {0}")]
-    Decode(#[from] rmp_serde::decode::Error),
+    Decode(#[from] postcard::Error),
     /// Each is (first environment, environments in all, worlds of this batch).
     #[error("the environment snapshot is of another batch: {found:?} instead of {expected:?}")]
     Size { found: (u32, u32, usize), expected: (u32, u32, usize) },
@@ -232,12 +232,12 @@ impl<E: Env> Batch for Worlds<E> {
     }
 
     fn snapshot(&self) -> Vec<u8> {
-        rmp_serde::to_vec(&(self.first, self.of, &self.slots))
+        postcard::to_stdvec(&(self.first, self.of, &self.slots))
             .expect("worlds are plain values that always serialise")
     }
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
-        let (first, of, slots): (u32, u32, Vec<Slot<E>>) = rmp_serde::from_slice(snapshot)?;
+        let (first, of, slots): (u32, u32, Vec<Slot<E>>) = postcard::from_bytes(snapshot)?;
         let (found, expected) = ((first, of, slots.len()), (self.first, self.of, self.len()));
         if found != expected {
             return Err(SnapshotError::Size { found, expected });

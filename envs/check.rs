@@ -4,7 +4,10 @@
 //! `check/world.rs`, of many stepped together in `check/batch.rs`.
 
 mod batch;
+mod subject;
 mod world;
+
+use subject::{Of, Subject, World};
 
 use crate::{Action, ActionSpace, End, Env, Level, Spec, Step, rng::Stream};
 use std::{
@@ -25,11 +28,11 @@ pub struct Finding {
 type Verdict = Result<(), String>;
 
 /// A promise and the function that looks for a breach of it.
-type Property<E> = (&'static str, fn(&Bench<E>) -> Verdict);
+type Property = (&'static str, fn(&Bench<'_>) -> Verdict);
 
 /// Every property, in the order in which it is tried and listed.
 #[rustfmt::skip]
-fn properties<E: Env>() -> Vec<Property<E>> {
+fn properties() -> Vec<Property> {
     vec![
         ("the default options are valid", world::default_options_are_valid),
         ("the given options are valid", world::given_options_are_valid),
@@ -82,11 +85,15 @@ fn properties<E: Env>() -> Vec<Property<E>> {
 ///
 /// An environment that panics breaks the properties in which it does so, no more.
 pub fn check<E: Env>(options: &E::Options, seed: u64) -> Vec<Finding> {
-    properties::<E>()
+    try_all(&Of::<E>(options.clone()), seed)
+}
+
+fn try_all(subject: &dyn Subject, seed: u64) -> Vec<Finding> {
+    properties()
         .into_iter()
         .map(|(property, holds)| Finding {
             property,
-            broken: guarded(|| holds(&Bench::new(options, seed))).and_then(|verdict| verdict).err(),
+            broken: guarded(|| holds(&Bench::new(subject, seed))).and_then(|verdict| verdict).err(),
         })
         .collect()
 }
@@ -99,8 +106,8 @@ const LONG: u64 = 1000;
 const MANY: u32 = 4096;
 
 /// An environment on the test bench.
-struct Bench<E: Env> {
-    options: E::Options,
+struct Bench<'a> {
+    subject: &'a dyn Subject,
     spec: Spec,
     stream: Stream,
 }
@@ -119,13 +126,9 @@ struct Life {
     last: Vec<u8>,
 }
 
-impl<E: Env> Bench<E> {
-    fn new(options: &E::Options, seed: u64) -> Self {
-        Self {
-            options: options.clone(),
-            spec: E::spec(options),
-            stream: Stream::new(seed, "check"),
-        }
+impl<'a> Bench<'a> {
+    fn new(subject: &'a dyn Subject, seed: u64) -> Self {
+        Self { subject, spec: subject.spec(), stream: Stream::new(seed, "check") }
     }
 
     /// Levels spread over all variations, the first and the last among them.
@@ -158,8 +161,8 @@ impl<E: Env> Bench<E> {
         u64::from(self.spec.horizon).min(LONG)
     }
 
-    fn reset(&self, level: Level) -> Result<E, String> {
-        guarded(|| E::reset(&self.options, level)).map_err(|seen| format!("reset: {seen}"))
+    fn reset(&self, level: Level) -> Result<Box<dyn World>, String> {
+        guarded(|| self.subject.reset(level)).map_err(|seen| format!("reset: {seen}"))
     }
 
     /// Real numbers for step `t`: mostly within the range, some at its ends, some far beyond.
@@ -188,7 +191,7 @@ impl<E: Env> Bench<E> {
     }
 
     /// Takes the action of step `t` in a sequence of actions.
-    fn act(&self, world: &mut E, lane: u32, t: u64) -> Result<Step, String> {
+    fn act(&self, world: &mut dyn World, lane: u32, t: u64) -> Result<Step, String> {
         guarded(|| match self.spec.action {
             ActionSpace::Continuous { dim } => {
                 world.step(Action::Continuous(&self.numbers(lane, t, dim)))
@@ -198,25 +201,25 @@ impl<E: Env> Bench<E> {
         .map_err(|seen| format!("step {t}: {seen}"))
     }
 
-    fn sense(&self, world: &E) -> Vec<f32> {
+    fn sense(&self, world: &dyn World) -> Vec<f32> {
         let mut observation = vec![0.0; self.spec.observation];
         world.sense(&mut observation);
         observation
     }
 
     /// Plays on from step `from` to the end of the episode.
-    fn live(&self, mut world: E, lane: u32, from: u64) -> Result<Life, String> {
-        let first = self.sense(&world);
+    fn live(&self, mut world: Box<dyn World>, lane: u32, from: u64) -> Result<Life, String> {
+        let first = self.sense(&*world);
         let mut moments = Vec::new();
         for t in from..self.steps() {
-            let step = self.act(&mut world, lane, t)?;
-            let observation = self.sense(&world);
+            let step = self.act(&mut *world, lane, t)?;
+            let observation = self.sense(&*world);
             moments.push(Moment { step, observation });
             if step.end != End::Running {
                 break;
             }
         }
-        Ok(Life { first, moments, last: bytes(&world)? })
+        Ok(Life { first, moments, last: world.bytes()? })
     }
 
     /// Plays a whole episode.
@@ -225,15 +228,15 @@ impl<E: Env> Bench<E> {
     }
 
     /// Plays an episode of every level and stops here and there before a step.
-    fn on_states(&self, visit: impl Fn(&E, u32, u64) -> Verdict) -> Verdict {
+    fn on_states(&self, visit: impl Fn(&dyn World, u32, u64) -> Verdict) -> Verdict {
         let stride = (self.steps() / 8).max(1);
         self.on_levels(|level, lane| {
             let mut world = self.reset(level)?;
             for t in 0..self.steps() {
                 if t < 3 || t % stride == 0 {
-                    visit(&world, lane, t).map_err(|seen| format!("step {t}: {seen}"))?;
+                    visit(&*world, lane, t).map_err(|seen| format!("step {t}: {seen}"))?;
                 }
-                if self.act(&mut world, lane, t)?.end != End::Running {
+                if self.act(&mut *world, lane, t)?.end != End::Running {
                     break;
                 }
             }
@@ -241,8 +244,8 @@ impl<E: Env> Bench<E> {
         })
     }
 
-    fn same_world(&self, one: &E, other: &E) -> Verdict {
-        same_bytes(&bytes(one)?, &bytes(other)?)?;
+    fn same_world(&self, one: &dyn World, other: &dyn World) -> Verdict {
+        same_bytes(&one.bytes()?, &other.bytes()?)?;
         same_numbers(&self.sense(one), &self.sense(other))
             .map_err(|seen| format!("the observation's {seen}"))
     }
@@ -281,14 +284,6 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 
 fn require(holds: bool, seen: impl FnOnce() -> String) -> Verdict {
     if holds { Ok(()) } else { Err(seen()) }
-}
-
-fn bytes<E: Env>(world: &E) -> Result<Vec<u8>, String> {
-    rmp_serde::to_vec(world).map_err(|error| format!("the world does not serialise: {error}"))
-}
-
-fn revive<E: Env>(bytes: &[u8]) -> Result<E, String> {
-    rmp_serde::from_slice(bytes).map_err(|error| format!("the snapshot cannot be read: {error}"))
 }
 
 fn same_bytes(one: &[u8], other: &[u8]) -> Verdict {

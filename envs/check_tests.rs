@@ -23,7 +23,7 @@ fn broken<E: Env>(options: &E::Options, seed: u64) -> Vec<(&'static str, String)
 
 #[test]
 fn at_least_25_properties_with_names_of_their_own() {
-    let names: Vec<_> = properties::<Toy>().into_iter().map(|p| p.0).collect();
+    let names: Vec<_> = properties().into_iter().map(|p| p.0).collect();
     assert!(names.len() >= 25);
     let distinct: HashSet<_> = names.iter().collect();
     assert_eq!(distinct.len(), names.len());
@@ -191,7 +191,7 @@ fn every_breakage_is_noticed_by_the_property_that_it_breaks() {
 #[test]
 fn every_property_is_broken_by_something() {
     let noticed: HashSet<&str> = BREAKAGES.iter().map(|&(_, property)| property).collect();
-    for (property, _) in properties::<Toy>() {
+    for (property, _) in properties() {
         assert_ne!(noticed.contains(property), OF_THE_BATCH.contains(&property), "{property}");
     }
 }

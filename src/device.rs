@@ -119,6 +119,17 @@ impl Device {
         !matches!(self, Self::Cpu)
     }
 
+    /// Bytes that are in use on a GPU by what is on it; 0 on the CPU.
+    pub fn memory(&self) -> u64 {
+        match self {
+            Self::Cpu => 0,
+            #[cfg(feature = "gpu")]
+            Self::Gpu { device, .. } => {
+                crate::gpu::Gpu::new(device).map_or(0, |gpu| gpu.memory().0)
+            }
+        }
+    }
+
     /// Networks on this device that go on from `weights`.
     pub fn actor_critic(&self, weights: Weights) -> Box<dyn ActorCritic> {
         match self {

@@ -2,8 +2,8 @@
 
 use super::{Bench, LONG, MANY, Verdict, guarded, require, same_bytes, same_numbers, same_step};
 use crate::{
-    ActionSpace, End, Env, Step,
-    batch::{Actions, Batch, Episode, SnapshotError, StepOut, Worlds},
+    ActionSpace, End, Step,
+    batch::{Actions, Batch, Episode, SnapshotError, StepOut},
     levels::{LevelSet, Order},
 };
 use std::{collections::HashSet, ops::Range, panic::resume_unwind, thread};
@@ -66,15 +66,15 @@ fn compare(one: &[History], other: &[History], same: impl Fn(&Line, &Line) -> Ve
     Ok(())
 }
 
-impl<E: Env> Bench<E> {
+impl Bench<'_> {
     fn level_set(&self, order: Order) -> Result<LevelSet, String> {
         let variations = (0..self.spec.variations.min(MANY)).collect();
         LevelSet::new(variations, order, self.stream.seed(2, 0)).map_err(|error| error.to_string())
     }
 
-    fn batch(&self, first: u32, n: u32) -> Result<Worlds<E>, String> {
+    fn batch(&self, first: u32, n: u32) -> Result<Box<dyn Batch>, String> {
         let levels = self.level_set(Order::Uniform)?;
-        Ok(Worlds::new(&self.options, levels, first, n, WHOLE))
+        Ok(self.subject.batch(levels, first, n, WHOLE))
     }
 
     /// Long enough for every environment to end two episodes.
@@ -128,10 +128,10 @@ impl<E: Env> Bench<E> {
 
     /// The history of a new batch.
     fn history(&self, first: u32, n: u32) -> Result<Vec<History>, String> {
-        Ok(self.roll(&mut self.batch(first, n)?, first, 0..self.batch_steps()))
+        Ok(self.roll(&mut *self.batch(first, n)?, first, 0..self.batch_steps()))
     }
 
-    /// The history of one environment by [`Env`] alone: what a batch has to equal.
+    /// The history of one environment by its world alone: what a batch has to equal.
     fn alone(&self, environment: u32) -> Result<History, String> {
         let levels = self.level_set(Order::Uniform)?;
         let mut history = Vec::new();
@@ -141,18 +141,18 @@ impl<E: Env> Bench<E> {
             let mut world = self.reset(level)?;
             // The observation after an end is this episode's first.
             if let Some(Line { observation, .. }) = history.last_mut() {
-                *observation = self.sense(&world);
+                *observation = self.sense(&*world);
             }
             let (mut total_reward, mut length, mut ever_solved) = (0.0, 0, false);
             loop {
                 let Some(t) = steps.next() else {
                     return Ok(history);
                 };
-                let Step { reward, end, solved } = self.act(&mut world, environment, t)?;
+                let Step { reward, end, solved } = self.act(&mut *world, environment, t)?;
                 total_reward += reward;
                 length += 1;
                 ever_solved |= solved;
-                let observation = self.sense(&world);
+                let observation = self.sense(&*world);
                 let over = end != End::Running;
                 history.push(Line {
                     last_observation: if over {
@@ -187,35 +187,35 @@ impl<E: Env> Bench<E> {
     }
 }
 
-pub fn steps_as_alone<E: Env>(b: &Bench<E>) -> Verdict {
+pub fn steps_as_alone(b: &Bench<'_>) -> Verdict {
     compare(&b.all_alone()?, &b.history(0, WHOLE)?, Line::same_step)
 }
 
-pub fn records_are_true<E: Env>(b: &Bench<E>) -> Verdict {
+pub fn records_are_true(b: &Bench<'_>) -> Verdict {
     compare(&b.all_alone()?, &b.history(0, WHOLE)?, Line::same_record)
 }
 
-pub fn keeps_last_observation<E: Env>(b: &Bench<E>) -> Verdict {
+pub fn keeps_last_observation(b: &Bench<'_>) -> Verdict {
     compare(&b.all_alone()?, &b.history(0, WHOLE)?, Line::same_last)
 }
 
-pub fn begins_the_next_level<E: Env>(b: &Bench<E>) -> Verdict {
+pub fn begins_the_next_level(b: &Bench<'_>) -> Verdict {
     let levels = b.level_set(Order::Uniform)?;
     for (environment, history) in (0..).zip(b.history(0, WHOLE)?) {
         let ended = history.iter().enumerate().filter(|(_, l)| l.end != End::Running);
         for (number, (t, line)) in (1..).zip(ended) {
             let level = levels.level(environment, WHOLE, number);
-            same_numbers(&b.sense(&b.reset(level)?), &line.observation)
+            same_numbers(&b.sense(&*b.reset(level)?), &line.observation)
                 .map_err(|seen| format!("environment {environment}, step {t}: {seen}"))?;
         }
     }
     Ok(())
 }
 
-pub fn senses_what_it_wrote<E: Env>(b: &Bench<E>) -> Verdict {
+pub fn senses_what_it_wrote(b: &Bench<'_>) -> Verdict {
     let mut batch = b.batch(0, WHOLE)?;
     for t in 0..b.batch_steps() {
-        let wrote = b.roll(&mut batch, 0, t..t + 1);
+        let wrote = b.roll(&mut *batch, 0, t..t + 1);
         let wrote: Vec<f32> = wrote.into_iter().flatten().flat_map(|l| l.observation).collect();
         let mut sensed = vec![f32::from_bits(UNTOUCHED); wrote.len()];
         batch.sense(&mut sensed);
@@ -225,26 +225,26 @@ pub fn senses_what_it_wrote<E: Env>(b: &Bench<E>) -> Verdict {
 }
 
 /// The histories of parts of a batch, in the order of the environments.
-fn in_parts<E: Env>(
-    b: &Bench<E>,
+fn in_parts(
+    b: &Bench<'_>,
     parts: impl Iterator<Item = (u32, u32)>,
 ) -> Result<Vec<History>, String> {
     let histories = parts.map(|(first, n)| b.history(first, n));
     Ok(histories.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
-pub fn size_does_not_matter<E: Env>(b: &Bench<E>) -> Verdict {
+pub fn size_does_not_matter(b: &Bench<'_>) -> Verdict {
     let ones = in_parts(b, (0..WHOLE).map(|i| (i, 1)))?;
     compare(&ones, &b.history(0, WHOLE)?, Line::same)
 }
 
-pub fn shards_play_as_the_whole<E: Env>(b: &Bench<E>) -> Verdict {
+pub fn shards_play_as_the_whole(b: &Bench<'_>) -> Verdict {
     let shards = in_parts(b, SHARDS.into_iter())?;
     compare(&b.history(0, WHOLE)?, &shards, Line::same)
 }
 
 /// Shards one after another here, and all at once, the last one first, on threads of their own.
-pub fn shards_play_alike_on_threads<E: Env>(b: &Bench<E>) -> Verdict {
+pub fn shards_play_alike_on_threads(b: &Bench<'_>) -> Verdict {
     let here = in_parts(b, SHARDS.into_iter())?;
     let mut there = thread::scope(|scope| {
         let running: Vec<_> = SHARDS
@@ -261,27 +261,27 @@ pub fn shards_play_alike_on_threads<E: Env>(b: &Bench<E>) -> Verdict {
     compare(&here, &there, Line::same)
 }
 
-pub fn restored_plays_on<E: Env>(b: &Bench<E>) -> Verdict {
+pub fn restored_plays_on(b: &Bench<'_>) -> Verdict {
     let end = b.batch_steps();
     for stop in [0, 1, end / 3, end / 2 + 1] {
         let mut batch = b.batch(0, WHOLE)?;
-        b.roll(&mut batch, 0, 0..stop);
+        b.roll(&mut *batch, 0, 0..stop);
         let snapshot = batch.snapshot();
-        let on = b.roll(&mut batch, 0, stop..end);
+        let on = b.roll(&mut *batch, 0, stop..end);
         // Into a batch that is somewhere else.
         let mut restored = b.batch(0, WHOLE)?;
-        b.roll(&mut restored, 0, 0..3);
+        b.roll(&mut *restored, 0, 0..3);
         restored.restore(&snapshot).map_err(|error| error.to_string())?;
-        compare(&on, &b.roll(&mut restored, 0, stop..end), Line::same)
+        compare(&on, &b.roll(&mut *restored, 0, stop..end), Line::same)
             .and_then(|()| same_bytes(&batch.snapshot(), &restored.snapshot()))
             .map_err(|seen| format!("restored after {stop} steps: {seen}"))?;
     }
     Ok(())
 }
 
-pub fn snapshot_is_exact<E: Env>(b: &Bench<E>) -> Verdict {
+pub fn snapshot_is_exact(b: &Bench<'_>) -> Verdict {
     let mut batch = b.batch(0, WHOLE)?;
-    b.roll(&mut batch, 0, 0..b.batch_steps() / 3);
+    b.roll(&mut *batch, 0, 0..b.batch_steps() / 3);
     let mut restored = b.batch(0, WHOLE)?;
     let snapshot = batch.snapshot();
     restored.restore(&snapshot).map_err(|error| error.to_string())?;
@@ -299,10 +299,10 @@ fn unchanged(batch: &mut dyn Batch, snapshot: &[u8]) -> Result<SnapshotError, St
     }
 }
 
-pub fn refuses_another_size<E: Env>(b: &Bench<E>) -> Verdict {
+pub fn refuses_another_size(b: &Bench<'_>) -> Verdict {
     for n in [0, 1, WHOLE - 1, WHOLE + 1] {
         let snapshot = b.batch(0, n)?.snapshot();
-        unchanged(&mut b.batch(0, WHOLE)?, &snapshot)
+        unchanged(&mut *b.batch(0, WHOLE)?, &snapshot)
             .and_then(|error| match error {
                 SnapshotError::Size { .. } => Ok(()),
                 SnapshotError::Decode(error) => Err(format!("it was called unreadable: {error}")),
@@ -312,20 +312,20 @@ pub fn refuses_another_size<E: Env>(b: &Bench<E>) -> Verdict {
     Ok(())
 }
 
-pub fn refuses_truncated<E: Env>(b: &Bench<E>) -> Verdict {
+pub fn refuses_truncated(b: &Bench<'_>) -> Verdict {
     let mut batch = b.batch(0, WHOLE)?;
-    b.roll(&mut batch, 0, 0..3);
+    b.roll(&mut *batch, 0, 0..3);
     let snapshot = batch.snapshot();
-    b.roll(&mut batch, 0, 3..5);
+    b.roll(&mut *batch, 0, 3..5);
     let whole = snapshot.len();
     for length in [0, 1, whole / 3, whole / 2, whole.saturating_sub(1)] {
-        unchanged(&mut batch, &snapshot[..length])
+        unchanged(&mut *batch, &snapshot[..length])
             .map_err(|seen| format!("{length} of {whole} bytes: {seen}"))?;
     }
     Ok(())
 }
 
-pub fn cycle_covers<E: Env>(b: &Bench<E>) -> Verdict {
+pub fn cycle_covers(b: &Bench<'_>) -> Verdict {
     let levels = b.level_set(Order::Cycle)?;
     let variations = levels.variations().len();
     let rounds = (variations as u64).div_ceil(WHOLE.into());

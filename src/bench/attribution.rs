@@ -196,9 +196,9 @@ pub struct Ceilings {
     pub bytes: f64,
 }
 
-/// What [`measurements`] gave as a table for the terminal, whose last lines say what bounds the
-/// whole.
-pub fn table(measurements: &[Measurement], ceilings: Ceilings) -> String {
+/// What [`measurements`] gave as a table for the terminal, of some stages or, if none is given, all.
+/// Its last lines say what bounds the whole.
+pub fn table(measurements: &[Measurement], ceilings: Ceilings, listed: &[Stage]) -> String {
     let (whole, stages) = measurements.split_first().expect("the whole comes first");
     let seconds = |m: &Measurement| m.runs[0].items / m.rate(Per::Second).median;
     let all = seconds(whole);
@@ -224,7 +224,9 @@ pub fn table(measurements: &[Measurement], ceilings: Ceilings) -> String {
         );
     };
     let named = |m: &Measurement| m.name.rsplit(": ").next().unwrap_or(&m.name).to_owned();
-    stages.iter().for_each(|m| line(&named(m), m));
+    let is_listed =
+        |m: &&Measurement| listed.is_empty() || listed.iter().any(|stage| stage.name() == named(m));
+    stages.iter().filter(is_listed).for_each(|m| line(&named(m), m));
     line("iteration", whole);
     let Some(slowest) = stages.iter().max_by(|a, b| seconds(a).total_cmp(&seconds(b))) else {
         return text;
@@ -309,13 +311,14 @@ mod tests {
         let parameters = BTreeMap::from([("threads".into(), 2)]);
         let measured = measurements("maze", &parameters, 1000.0, &[iteration()], &costs);
         let ceilings = Ceilings { operations: 1e10, bytes: 1e10 };
-        let text = table(&measured, ceilings);
+        let text = table(&measured, ceilings, &[]);
         // 1000 samples of 10^6 operations in 0.4 s.
         assert!(text.contains("2.50 (25 %)"), "{text}");
         assert!(text.contains("forward bounds the run: 40 % of an iteration"), "{text}");
         let fast = Ceilings { operations: 5e9, ..ceilings };
         assert!(
-            table(&measured, fast).ends_with("50 % of the operations that the machine could do")
+            table(&measured, fast, &[Stage::Draw])
+                .ends_with("50 % of the operations that the machine could do")
         );
     }
 

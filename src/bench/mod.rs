@@ -4,5 +4,6 @@
 pub mod attribution;
 pub mod ceilings;
 pub mod compare;
+pub mod drift;
 pub mod page;
 pub mod results;

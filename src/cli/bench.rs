@@ -13,7 +13,7 @@ use crate::{
         results::{Per, Results},
     },
     error::{Error, Result},
-    run::config::{Config, unknown},
+    run::config::{Config, PRESETS, unknown},
 };
 use clap::{Args, Subcommand};
 use gslab_envs::{procgen::games, registry::ENVIRONMENTS};
@@ -104,6 +104,14 @@ impl Bench {
         println!("{}", compare::table(&ratios));
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// A preset, or an environment at its defaults; a game of Procgen also by its own name.
+pub fn config(name: &str, settings: &[String]) -> Result<Config> {
+    if PRESETS.iter().any(|preset| preset.name == name) {
+        return Ok(Config::from_preset(name, settings)?);
+    }
+    Ok(environments(&[name.to_owned()], settings)?.remove(0))
 }
 
 /// What a file is about, in a few words.

@@ -15,6 +15,7 @@ mod record;
 mod reproduce;
 mod resume;
 mod shown;
+mod soak;
 mod task;
 mod train;
 
@@ -85,6 +86,8 @@ enum Command {
     Levels(levels::Levels),
     /// Measure speed
     Bench(bench::Bench),
+    /// Train for a while and say whether throughput falls or memory grows
+    Soak(soak::Soak),
     /// Show presets: the paper's tables as settings
     Config(config::Config),
     /// Say what this machine offers: device, adapter, threads, memory, versions
@@ -124,6 +127,7 @@ impl Command {
             Self::Conformance(command) => command.run(),
             Self::Levels(command) => command.run(),
             Self::Bench(command) => command.run(),
+            Self::Soak(command) => command.run(),
             Self::Config(command) => command.run(),
             Self::Doctor(command) => command.run(),
         }

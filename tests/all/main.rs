@@ -2,6 +2,7 @@
 //! for each file takes, and its tests share all threads.
 
 mod ablations;
+mod bench;
 mod cli;
 #[cfg(feature = "gpu")]
 mod clouds;

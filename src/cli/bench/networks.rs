@@ -1,4 +1,4 @@
-use super::{Repeated, environments, threads};
+use super::{Repeated, config, threads};
 use crate::{
     bench::results::{self, Measurement, Results},
     cli::task::{self, Job},
@@ -86,14 +86,6 @@ impl Networks {
         let context = Context { run: Path::new(""), config, family: &*family, device, progress };
         task::with_agent(&context, Passes { name, pass, networks: self })
     }
-}
-
-/// A preset, or an environment at its defaults.
-pub fn config(name: &str, settings: &[String]) -> Result<Config> {
-    if crate::run::config::PRESETS.iter().any(|preset| preset.name == name) {
-        return Ok(Config::from_preset(name, settings)?);
-    }
-    Ok(environments(&[name.to_owned()], settings)?.remove(0))
 }
 
 struct Passes<'a> {

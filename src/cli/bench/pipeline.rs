@@ -1,4 +1,4 @@
-use super::{machine::of_cpu, networks::config};
+use super::{config, machine::of_cpu};
 use crate::{
     bench::{
         attribution::{
@@ -18,7 +18,7 @@ use crate::{
         file::FileError,
         phase::{Context, Flow, Phase},
     },
-    trace::{self, Detail},
+    trace::{self, Detail, Stage},
 };
 use clap::Args;
 use gslab_envs::ActionSpace;
@@ -36,6 +36,9 @@ pub struct Pipeline {
     /// Iterations before those
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     warm_up: u64,
+    /// Stages to list; the last lines look at all [default: all]
+    #[arg(long, value_enum, value_name = "STAGE,…", value_delimiter = ',')]
+    stages: Vec<Stage>,
     /// Change a setting. May be given again
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
@@ -77,7 +80,7 @@ impl Pipeline {
             device.describe(),
             iterations.len(),
             100.0 * attributed / iterations.len() as f64,
-            table(&stages, Ceilings { operations, bytes })
+            table(&stages, Ceilings { operations, bytes }, &self.stages)
         ));
         let all = stages.into_iter().chain(machine).collect();
         output.json(&Results::new("bench pipeline", device.describe().to_string(), all))?;
