@@ -94,11 +94,11 @@ fn networks_and_the_machine_are_measured() {
 #[test]
 fn the_stages_of_an_iteration_add_up() {
     let place = Place::new();
-    let small = "--set ppo.epochs=2 --set ppo.samples=500";
+    let small = "--set ppo.epochs=2 --set ppo.samples=500 --set ppo.minibatch=250";
     let ended = place.gslab(&format!(
         "bench pipeline maze --device cpu --threads 2 --iterations 3 {small} --json p.json"
     ));
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let lines: Vec<&str> = ended.stdout.lines().collect();
     assert!(
         lines[0].starts_with("maze on CPU") && lines[0].contains("3 iterations of 500 samples")
@@ -150,7 +150,7 @@ fn a_timeline_changes_no_result() {
 #[test]
 fn a_soak_ends_in_time_and_says_what_it_saw() {
     let place = Place::new();
-    let small = "--set ppo.samples=500 --set ppo.epochs=1";
+    let small = "--set ppo.samples=500 --set ppo.minibatch=250 --set ppo.epochs=1";
     let ended = place.gslab(&format!(
         "soak maze --minutes 0.03 --device cpu --threads 1 --quiet --json s.json {small}"
     ));
