@@ -315,6 +315,7 @@ impl Env for Toy {
     fn spec(o: &ToyOptions) -> Spec {
         let drift = SPECS.fetch_add(1, Relaxed);
         Spec {
+            grain: 64,
             observation: 3,
             points: 0,
             action: if o.discrete {

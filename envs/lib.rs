@@ -58,6 +58,9 @@ pub struct Spec {
     pub variations: u32,
     /// An episode never lasts longer than this many steps.
     pub horizon: u32,
+    /// Worlds whose steps, taken together, are enough work to be worth handing to a thread; at
+    /// least 1.
+    pub grain: usize,
     /// Lowest and highest reward of one step.
     pub reward_range: (f32, f32),
     /// Returns that count as 0 and 1 in the normalised score, where such have been agreed on.

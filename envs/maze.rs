@@ -400,6 +400,7 @@ impl Env for Maze {
     fn spec(options: &Options) -> Spec {
         let farthest = options.tines_end() + TINE_LENGTH + 2.0 * options.top();
         Spec {
+            grain: 64,
             observation: 5,
             points: 0,
             action: ActionSpace::Continuous { dim: 2 },

@@ -1,6 +1,6 @@
 //! Batched environments on worker threads, written once for all of them.
 //!
-//! The environments are cut into shards of a fixed size; threads take whole shards. Results do
+//! The environments are cut into shards of as many as are worth handing to a thread. Results do
 //! not depend on the number of threads, nor on the number of shards.
 
 use gslab_envs::{
@@ -12,9 +12,6 @@ use gslab_envs::{
 };
 use rayon::prelude::*;
 use std::ops::Range;
-
-/// Environments per shard, at most: enough work to be worth handing to a thread.
-const SHARD: usize = 64;
 
 /// `n` environments stepped together, each starting its next episode when one ends.
 pub struct Pool {
@@ -41,7 +38,7 @@ impl Pool {
         // Worlds in which agents choose are looked at: they cost more, and there should be two
         // halves.
         let is_seen = matches!(spec.action, ActionSpace::Discrete { .. });
-        let shard = if is_seen { SHARD.min(environments.div_ceil(2)) } else { SHARD };
+        let shard = if is_seen { spec.grain.min(environments.div_ceil(2)) } else { spec.grain };
         let shards: Vec<Shard> = (0..environments)
             .step_by(shard)
             .map(|first| {

@@ -37,6 +37,7 @@ pub fn specification_is_not_empty(b: &Bench<'_>) -> Verdict {
         ("actions", actions),
         ("variations", b.spec.variations as usize),
         ("steps up to the horizon", b.spec.horizon as usize),
+        ("worlds in a grain", b.spec.grain),
     ];
     match parts.into_iter().find(|&(_, size)| size == 0) {
         None => Ok(()),

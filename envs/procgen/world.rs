@@ -160,6 +160,7 @@ impl<G: Game> Env for World<G> {
     /// time limit that is over.
     fn spec(options: &Options) -> Spec {
         Spec {
+            grain: 64,
             observation: 5,
             points: 0,
             action: ActionSpace::Discrete { n: ACTIONS },

@@ -342,6 +342,8 @@ impl Env for PushChair {
             action: ActionSpace::Continuous { dim: DOF },
             variations: options.chairs,
             horizon: options.horizon,
+            // A step takes a millisecond.
+            grain: 1,
             // From a chair that was thrown 30 m away to one that is held at the goal.
             reward_range: (-250.0, 16.0),
             return_range: None,

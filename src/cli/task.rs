@@ -102,21 +102,24 @@ fn check_memory(config: &Config, spec: &Spec, task: &Task) -> Result<()> {
     }
     let form = Form::of(spec, config.sac.environments);
     let rows = |samples: u64| samples.min(config.sac.capacity as u64);
-    let mut phases = vec![(1, rows(config.total_samples))];
+    let mut phases = vec![(1, rows(config.total_samples), config.gail.expert_samples)];
     if !matches!(task, Task::Train { .. }) {
         let gsl = &config.gsl;
         let together = gsl.specialists.min(rayon::current_num_threads()) as u64;
         // Experiments train their baseline on beside the specialists.
         let beside = u64::from(!matches!(task, Task::Gsl { .. }));
-        phases.push((together + beside, rows(gsl.specialist_samples)));
-        phases.push((1, rows(gsl.merge_samples)));
+        let shown = gsl.specialists as u64 * gsl.demonstration_samples
+            + gsl.generalist_demonstration_samples;
+        phases[0].2 = 0;
+        phases.push((together + beside, rows(gsl.specialist_samples), 0));
+        phases.push((1, rows(gsl.merge_samples), shown));
     }
     let mut system = sysinfo::System::new();
     system.refresh_memory();
     let limits = system.cgroup_limits();
     let free = limits.map_or(u64::MAX, |limits| limits.free_memory).min(system.available_memory());
-    for (replays, rows) in phases {
-        ReplayNeeds { form, rows, replays }.fit(free)?;
+    for (replays, rows, demonstrations) in phases {
+        ReplayNeeds { form, rows, replays, demonstrations }.fit(free)?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::{
     loss::Tally,
     mlp::Shape,
     network::Network,
-    replay::{Replay, Transitions},
+    replay::{Demonstrations, Replay, Transitions},
     sac::join,
 };
 use gslab_envs::rng::Stream;
@@ -123,7 +123,7 @@ impl<N: Judge> Discriminator<N> {
     pub fn learn(
         &mut self,
         replay: &Replay,
-        demonstrations: &Transitions,
+        demonstrations: &Demonstrations,
         config: &Config,
         draws: Stream,
     ) -> Option<f64> {
@@ -211,7 +211,12 @@ impl Judge for Network {
 
 /// `count` rows of demonstrations, drawn evenly with replacement; the k-th at `index` depends on
 /// nothing else. The lanes are others than those that rows of a replay are drawn from.
-pub fn demonstration_rows(of: &Transitions, count: usize, draws: Stream, index: u64) -> Vec<u32> {
+pub fn demonstration_rows(
+    of: &Demonstrations,
+    count: usize,
+    draws: Stream,
+    index: u64,
+) -> Vec<u32> {
     let rows = of.rows() as u32;
     (0..count as u32).map(|k| draws.below(u32::MAX - k, index, rows)).collect()
 }

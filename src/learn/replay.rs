@@ -4,18 +4,19 @@
 //! later, or, where the episode ended, a last observation that is kept beside the ring. Clouds are
 //! packed, which loses nothing.
 
+pub mod demonstrations;
 pub mod file;
 pub mod form;
 pub mod memory;
 
-use super::agent::Pairs;
+pub use demonstrations::Demonstrations;
+use demonstrations::Packed;
 pub use form::Form;
 use gslab_envs::{End, rng::Stream};
-use serde::{Deserialize, Serialize};
 use std::{collections::VecDeque, ops::Range};
 
-/// Transitions, one a row.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// Transitions to learn from, one a row.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Transitions {
     /// `[rows, observation]`
     pub observations: Vec<f32>,
@@ -30,43 +31,18 @@ pub struct Transitions {
 }
 
 impl Transitions {
-    /// Some rows of them, in this order.
-    pub fn gather(&self, rows: &[u32]) -> Self {
-        let take = |values: &[f32]| super::ppo::gather(values, rows, self.rows());
-        Self {
-            observations: take(&self.observations),
-            actions: take(&self.actions),
-            rewards: take(&self.rewards),
-            next_observations: take(&self.next_observations),
-            terminated: rows.iter().map(|&row| self.terminated[row as usize]).collect(),
-        }
-    }
-}
-
-impl Pairs for Transitions {
-    fn rows(&self) -> usize {
+    /// Number of transitions.
+    pub fn rows(&self) -> usize {
         self.rewards.len()
     }
 
-    fn append(&mut self, other: &Self) {
+    /// Adds others after these.
+    pub fn append(&mut self, other: &Self) {
         self.observations.extend_from_slice(&other.observations);
         self.actions.extend_from_slice(&other.actions);
         self.rewards.extend_from_slice(&other.rewards);
         self.next_observations.extend_from_slice(&other.next_observations);
         self.terminated.extend_from_slice(&other.terminated);
-    }
-
-    fn first(mut self, rows: usize) -> Self {
-        if rows < self.rows() {
-            let share = |values: &[f32]| values.len() / self.terminated.len() * rows;
-            let (observation, action) = (share(&self.observations), share(&self.actions));
-            self.observations.truncate(observation);
-            self.actions.truncate(action);
-            self.rewards.truncate(rows);
-            self.next_observations.truncate(observation);
-            self.terminated.truncate(rows);
-        }
-        self
     }
 }
 
@@ -200,26 +176,41 @@ impl Replay {
 
     /// Rows that are there, in this order.
     pub fn gather(&self, rows: &[u64]) -> Transitions {
-        let Form { environments, action, .. } = self.form;
-        let words = self.form.words();
         let mut out = Transitions::default();
         for &row in rows {
-            let at = self.place(row);
-            self.form.unpack(span(&self.observations, words, at, 1), &mut out.observations);
-            out.actions.extend_from_slice(span(&self.actions, action, at, 1));
-            out.rewards.push(self.rewards[at]);
-            out.terminated.push(self.ends[at] == End::Terminated);
-            let next = row + environments as u64;
-            let next = match self.ends[at] {
+            let Packed { observation, action, reward, next, terminated } = self.row(row);
+            self.form.unpack(observation, &mut out.observations);
+            out.actions.extend_from_slice(action);
+            out.rewards.push(reward);
+            self.form.unpack(next, &mut out.next_observations);
+            out.terminated.push(terminated);
+        }
+        out
+    }
+
+    /// Rows that are there, in this order, to be imitated.
+    pub fn demonstrations(&self, rows: &[u64]) -> Demonstrations {
+        let mut demonstrations = Demonstrations::default();
+        rows.iter().for_each(|&row| demonstrations.push(self.form, self.row(row)));
+        demonstrations
+    }
+
+    fn row(&self, row: u64) -> Packed<'_> {
+        let (words, at) = (self.form.words(), self.place(row));
+        let next = row + self.form.environments as u64;
+        Packed {
+            observation: span(&self.observations, words, at, 1),
+            action: span(&self.actions, self.form.action, at, 1),
+            reward: self.rewards[at],
+            terminated: self.ends[at] == End::Terminated,
+            next: match self.ends[at] {
                 End::Running if next < self.written => {
                     span(&self.observations, words, self.place(next), 1)
                 }
                 End::Running => span(&self.now, words, (next - self.written) as usize, 1),
                 End::Terminated | End::Truncated => self.last_of(row),
-            };
-            self.form.unpack(next, &mut out.next_observations);
+            },
         }
-        out
     }
 
     /// What the episode that a row ended ended in.
@@ -383,19 +374,5 @@ mod tests {
         let many = replay.draw(of.clone(), 10, draws, 3);
         assert!(many.iter().all(|row| of.contains(row)));
         assert_eq!(replay.draw(of, 4, draws, 3), many[..4]);
-    }
-
-    #[test]
-    fn demonstrations_are_cut_and_joined_in_all_their_parts() {
-        let played = Played::new(4);
-        let mut replay = Replay::new(FORM, 12);
-        (0..4).for_each(|t| played.push(&mut replay, t));
-        let rows = |rows: Range<u64>| replay.gather(&rows.collect::<Vec<_>>());
-        let mut joined = rows(0..5);
-        joined.append(&rows(5..12));
-        assert_eq!(joined, rows(0..12));
-        assert_eq!(joined.clone().first(7), rows(0..7));
-        assert_eq!(joined.clone().first(50).rows(), 12);
-        assert_eq!(joined.gather(&[4, 0]), replay.gather(&[4, 0]));
     }
 }

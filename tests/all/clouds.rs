@@ -34,6 +34,7 @@ const DIM: usize = 3;
 const POINTS: usize = 40;
 const STATE: usize = 5;
 const SPEC: Spec = Spec {
+    grain: 1,
     observation: STATE + POINTS * CHANNELS,
     points: POINTS,
     action: ActionSpace::Continuous { dim: DIM },

@@ -14,7 +14,7 @@ use crate::{
         cpu::add,
         loss::Tally,
     },
-    trace::{Stage, span, traced},
+    trace::{Stage, fine_span, span, traced},
 };
 use gslab_envs::rng::Stream;
 use rayon::prelude::*;
@@ -90,6 +90,7 @@ impl CpuImpala {
         let outputs = self.network.architecture.outputs();
         assert_eq!(output.len(), frames.len() * outputs);
         output.par_chunks_mut(BLOCK * outputs).enumerate().for_each(|(block, output)| {
+            let _infer = fine_span(Stage::Infer);
             let (start, n) = (block * BLOCK, output.len() / outputs);
             self.with_scratch(|scratch| {
                 let frames = frames.slice(start..start + n);

@@ -31,7 +31,7 @@ use crate::{
         gpu::{DrawLists, Renderer, SIDE},
         pictures::Pictures,
     },
-    trace::Stage,
+    trace::{Stage, span, traced},
 };
 use burn::tensor::Tensor;
 use gslab_envs::{batch::Actions, draw::DrawList, rng::Stream};
@@ -151,6 +151,7 @@ impl Eyes {
         let pictures = &self.pictures;
         self.groups.resize_with(at.len().div_ceil(GROUP).max(self.groups.len()), Default::default);
         self.groups.par_iter_mut().zip(at.par_chunks(GROUP)).for_each(|((list, lists), at)| {
+            let _list = span(Stage::DrawList);
             lists.clear();
             for &world in at {
                 list.clear();
@@ -162,7 +163,7 @@ impl Eyes {
         for ((_, lists), _) in self.groups.iter().zip(at.chunks(GROUP)) {
             all.append(lists);
         }
-        let lists = self.renderer.send(&all)?;
+        let lists = traced(Stage::Upload, || self.renderer.send(&all))?;
         self.renderer.draw_to(&lists, frames)
     }
 }

@@ -4,9 +4,10 @@ use gslab_envs::{
     ActionSpace, Spec,
     pushchair::cloud::{self, CHANNELS, PACKED},
 };
+use serde::{Deserialize, Serialize};
 
 /// Numbers that a row takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Form {
     /// Environments that step together.
     pub environments: usize,
@@ -78,7 +79,7 @@ mod tests {
         },
         *,
     };
-    use crate::{learn::agent::Pairs, pool::Pool};
+    use crate::pool::Pool;
     use gslab_envs::{
         End,
         batch::Actions,

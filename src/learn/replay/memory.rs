@@ -12,6 +12,8 @@ pub struct Needs {
     pub rows: u64,
     /// How many: specialists learn side by side.
     pub replays: u64,
+    /// Transitions that are demonstrated beside them.
+    pub demonstrations: u64,
 }
 
 /// They do not fit.
@@ -31,7 +33,7 @@ impl Needs {
 
     /// Bytes of all of them, when they are full.
     pub fn bytes(&self) -> u64 {
-        self.replays * self.rows * self.row()
+        (self.replays * self.rows + self.demonstrations) * self.row()
     }
 
     /// Whether `free` bytes hold them.
@@ -46,17 +48,21 @@ impl Needs {
 impl fmt::Display for TooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { needs, free } = self;
-        let Needs { rows, replays, .. } = needs;
+        let Needs { rows, replays, demonstrations, .. } = needs;
+        let beside = match demonstrations {
+            0 => String::new(),
+            n => format!(" and {n} that are demonstrated"),
+        };
         let each = match replays {
             1 => String::new(),
             _ => format!("{replays} replays, which are learned from side by side, of "),
         };
         write!(
             f,
-            "sac.capacity: {each}{rows} transitions take {} bytes of memory, {free} are free; \
+            "sac.capacity: {each}{rows} transitions{beside} take {} bytes of memory, {free} are free; \
              {} fit: set sac.capacity to at most that, or free memory",
             needs.bytes(),
-            free / needs.row() / replays,
+            (free / needs.row()).saturating_sub(*demonstrations) / replays,
         )
     }
 }
@@ -68,7 +74,7 @@ mod tests {
     #[test]
     fn it_says_what_is_needed_and_what_fits() {
         let form = Form { environments: 4, observation: 5, points: 0, action: 2 };
-        let needs = Needs { form, rows: 2_000_000, replays: 1 };
+        let needs = Needs { form, rows: 2_000_000, replays: 1, demonstrations: 0 };
         assert_eq!(needs.fit(66_000_000), Ok(()));
         assert_eq!(
             needs.fit(65_999_999).unwrap_err().to_string(),
@@ -82,11 +88,18 @@ mod tests {
              take 264000 bytes of memory, 132000 are free; 500 fit: set sac.capacity to at most \
              that, or free memory"
         );
+        let shown = Needs { rows: 1000, demonstrations: 500, ..needs };
+        assert_eq!(
+            shown.fit(33_000).unwrap_err().to_string(),
+            "sac.capacity: 1000 transitions and 500 that are demonstrated take 49500 bytes of \
+             memory, 33000 are free; 500 fit: set sac.capacity to at most that, or free memory"
+        );
     }
+
     #[test]
     fn clouds_are_counted_as_they_are_packed() {
         let form = Form { environments: 4, observation: 90 + 1200 * 7, points: 1200, action: 22 };
-        let needs = Needs { form, rows: 2_000_000, replays: 1 };
+        let needs = Needs { form, rows: 2_000_000, replays: 1, demonstrations: 0 };
         // 90 numbers, 1200 times 9 bytes and a bit, action, reward and end.
         assert_eq!(needs.bytes(), 2_000_000 * (360 + 10_952 + 88 + 4 + 1));
         let error = needs.fit(11_405 * 1_000_000).unwrap_err().to_string();

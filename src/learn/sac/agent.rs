@@ -5,10 +5,10 @@ use crate::{
     device::Device,
     learn::{
         adam,
-        agent::{self, Acting, Agent, Chosen, Learning, Pairs, Policy, Schedule, Shown},
+        agent::{self, Acting, Agent, Chosen, Learning, Policy, Schedule, Shown},
         gail::{self, demonstration_rows},
         replay::{
-            Form, Replay, Step, Transitions,
+            Demonstrations, Form, Replay, Step, Transitions,
             file::{Files, Kept},
         },
         rollout::{Rollout, Stages, timed},
@@ -101,7 +101,7 @@ impl<N: Networks> SacAgent<N> {
     fn batch(
         &mut self,
         learning: &Learning,
-        demonstrations: Option<&Transitions>,
+        demonstrations: Option<&Demonstrations>,
         draws: Stream,
         report: &mut Report,
     ) -> (Transitions, usize) {
@@ -192,7 +192,7 @@ impl<N: Networks> Agent for SacAgent<N> {
     type Weights = N::Weights;
     type Report = Report;
     type Experience = Replay;
-    type Demonstrations = Transitions;
+    type Demonstrations = Demonstrations;
 
     fn schedule(learning: &Learning) -> Schedule {
         learning.sac.schedule()
@@ -232,7 +232,7 @@ impl<N: Networks> Agent for SacAgent<N> {
         learning: &Learning,
         shuffle: Stream,
         _iteration: u64,
-        shown: Option<&Shown<'_, Transitions>>,
+        shown: Option<&Shown<'_, Demonstrations>>,
     ) -> Report {
         let Config { updates, capacity, warm_up, .. } = learning.sac;
         let form = rollout.experience.form();
@@ -297,21 +297,21 @@ impl<N: Networks> Agent for SacAgent<N> {
         }
     }
 
-    fn demonstrations(rollout: &Rollout<Replay>, rows: &[usize]) -> Transitions {
+    fn demonstrations(rollout: &Rollout<Replay>, rows: &[usize]) -> Demonstrations {
         let rows: Vec<u64> = rows.iter().map(|&row| row as u64).collect();
-        rollout.experience.gather(&rows)
+        rollout.experience.demonstrations(&rows)
     }
 
     fn imitate(
         &mut self,
-        demonstrations: &Transitions,
+        demonstrations: &Demonstrations,
         rows: &[u32],
         adam: &adam::Settings,
     ) -> f64 {
         self.networks.imitate(&demonstrations.gather(rows), adam)
     }
 
-    fn negative_log_likelihood(&mut self, demonstrations: &Transitions, rows: &[u32]) -> f64 {
+    fn negative_log_likelihood(&mut self, demonstrations: &Demonstrations, rows: &[u32]) -> f64 {
         let Transitions { observations, actions, .. } = demonstrations.gather(rows);
         let (_, dim) = self.networks.widths();
         let output = self.networks.policy(&observations);

@@ -12,7 +12,6 @@ use crate::{
     gpu::GpuError,
     learn::{
         adam,
-        agent::Pairs,
         burn::read,
         cloud::{
             self, Architecture,

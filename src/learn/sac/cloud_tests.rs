@@ -17,6 +17,7 @@ const ROWS: usize = 5;
 const ONLINE: usize = 3;
 const DIM: usize = 2;
 const SPEC: Spec = Spec {
+    grain: 1,
     observation: 3 + 4 * CHANNELS,
     points: 4,
     action: ActionSpace::Continuous { dim: DIM },
