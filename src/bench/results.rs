@@ -238,17 +238,21 @@ pub fn line(measurement: &Measurement) -> String {
     )
 }
 
-/// What was measured of several names with the same sizes: items, sizes, and the geometric mean of
-/// items per CPU second.
+/// What was measured of several members of a family, such as `procgen:…`, with the same sizes: items,
+/// sizes, and the geometric mean of items per CPU second.
 pub fn geometric_means(measurements: &[Measurement]) -> Vec<(String, String, f64)> {
-    let mut logarithms: BTreeMap<(&str, String), Vec<f64>> = BTreeMap::new();
+    let mut logarithms: BTreeMap<(&str, &str, String), Vec<f64>> = BTreeMap::new();
     for m in measurements {
-        let rates = logarithms.entry((&m.items, m.sizes())).or_default();
+        // Stages of an iteration are no family.
+        let Some((family, _)) = m.name.split_once(':').filter(|_| !m.name.contains(' ')) else {
+            continue;
+        };
+        let rates = logarithms.entry((family, &m.items, m.sizes())).or_default();
         rates.push(m.rate(Per::CpuSecond).median.ln());
     }
     let several = logarithms.into_iter().filter(|(_, rates)| rates.len() > 1);
     let mean = |rates: &[f64]| (rates.iter().sum::<f64>() / rates.len() as f64).exp();
-    several.map(|((items, sizes), rates)| (items.to_owned(), sizes, mean(&rates))).collect()
+    several.map(|((_, items, sizes), rates)| (items.to_owned(), sizes, mean(&rates))).collect()
 }
 
 /// A rate with its digits in groups of three, or with decimals where it is small.
@@ -300,12 +304,13 @@ mod tests {
     }
 
     #[test]
-    fn means_are_taken_over_names() {
+    fn means_are_taken_over_families() {
         let of = |name, rate| measured(name, &[rate]);
-        let means = geometric_means(&[of("a", 2.0), of("b", 32.0)]);
+        let means = geometric_means(&[of("x:a", 2.0), of("x:b", 32.0), of("c", 9.0)]);
         assert_eq!(means.len(), 1);
         assert!((means[0].2 - 4.0).abs() < 1e-12);
-        assert!(geometric_means(&[of("a", 2.0)]).is_empty());
+        assert!(geometric_means(&[of("x:a", 2.0), of("y:a", 2.0)]).is_empty());
+        assert!(geometric_means(&[of("x:y: draw", 2.0), of("x:y: infer", 2.0)]).is_empty());
     }
 
     #[test]

@@ -23,6 +23,8 @@ fn results() -> Results {
         measured("a", 1, 100.0),
         measured("a", 2, 190.0),
         measured("b", 1, 400.0),
+        measured("x:a", 3, 1.0),
+        measured("x:b", 3, 4.0),
         stage,
         ceiling("arithmetic", 1e11),
         ceiling("memory", 1e10),
@@ -56,5 +58,5 @@ fn only_what_was_swept_has_a_curve() {
 fn tables_in_markdown_hold_every_rate_and_the_mean() {
     let text = markdown(&results());
     assert!(text.contains("| a | steps | 2 threads | 95.00 | 95.00 to 95.00 | 190 |"), "{text}");
-    assert!(text.contains("| geometric mean | steps | 1 threads |"), "{text}");
+    assert!(text.contains("| geometric mean | steps | 3 threads | 0.67 |"), "{text}");
 }
