@@ -1,6 +1,6 @@
 //! Where the time of an iteration of training goes, from what [`crate::trace`] recorded.
 
-use super::results::{Measurement, Per, Run};
+use super::results::{Measurement, Run};
 use crate::{
     learn::{impala, mlp},
     trace::{STAGES, Stage, Totals},
@@ -154,7 +154,7 @@ impl Inference {
     }
 }
 
-/// Every stage that took time, as measurements of samples, one run an iteration.
+/// Every stage that took time, as measurements of samples, one run for each iteration in which it did.
 pub fn measurements(
     environment: &str,
     parameters: &BTreeMap<String, u64>,
@@ -165,7 +165,7 @@ pub fn measurements(
     let measured = |name: String, cost: Cost, run: &dyn Fn(&Iteration) -> (f64, f64)| {
         let run = |iteration: &Iteration| {
             let (wall, cpu) = run(iteration);
-            Run { items: samples, wall, cpu }
+            (wall > 0.0).then_some(Run { items: samples, wall, cpu })
         };
         Measurement {
             name,
@@ -173,10 +173,10 @@ pub fn measurements(
             parameters: parameters.clone(),
             operations: cost.operations,
             bytes: cost.bytes,
-            runs: iterations.iter().map(run).collect(),
+            runs: iterations.iter().filter_map(run).collect(),
         }
     };
-    let took_time = |stage: &Stage| iterations.iter().all(|i| i.stages[*stage as usize].0 > 0.0);
+    let took_time = |stage: &Stage| iterations.iter().any(|i| i.seconds(*stage) > 0.0);
     let stages = Stage::ALL.into_iter().filter(took_time).map(|stage| {
         let cost = costs.get(&stage).copied().unwrap_or_default();
         let name = if stage == Stage::Iteration { "not attributed" } else { stage.name() };
@@ -200,7 +200,11 @@ pub struct Ceilings {
 /// Its last lines say what bounds the whole.
 pub fn table(measurements: &[Measurement], ceilings: Ceilings, listed: &[Stage]) -> String {
     let (whole, stages) = measurements.split_first().expect("the whole comes first");
-    let seconds = |m: &Measurement| m.runs[0].items / m.rate(Per::Second).median;
+    // Means, not medians: they add up.
+    let sum = |m: &Measurement, of: fn(&Run) -> f64| m.runs.iter().map(of).sum::<f64>();
+    let of_iteration = |seconds: f64| seconds / whole.runs.len() as f64;
+    let seconds = |m: &Measurement| of_iteration(sum(m, |run| run.wall));
+    let rate = |m: &Measurement| sum(m, |run| run.items) / sum(m, |run| run.wall);
     let all = seconds(whole);
     let mut text = format!(
         "{:16} {:>10} {:>7} {:>10} {:>11} {:>16} {:>16}\n",
@@ -208,11 +212,11 @@ pub fn table(measurements: &[Measurement], ceilings: Ceilings, listed: &[Stage])
     );
     let share = |rate: f64, of: f64| format!("{:.2} ({:.0} %)", rate / 1e9, 100.0 * rate / of);
     let mut line = |name: &str, m: &Measurement| {
-        let per_second = m.rate(Per::Second).median;
+        let per_second = rate(m);
         let column = |cost: Option<f64>, ceiling| {
             cost.map_or(String::new(), |cost| share(cost * per_second, ceiling))
         };
-        let busy = m.runs[0].items / m.rate(Per::CpuSecond).median;
+        let busy = of_iteration(sum(m, |run| run.cpu));
         let _ = writeln!(
             text,
             "{name:16} {:>10.4} {:>5.1} % {busy:>10.4} {:>11.3} {:>16} {:>16}",
@@ -231,7 +235,7 @@ pub fn table(measurements: &[Measurement], ceilings: Ceilings, listed: &[Stage])
     let Some(slowest) = stages.iter().max_by(|a, b| seconds(a).total_cmp(&seconds(b))) else {
         return text;
     };
-    let per_second = slowest.rate(Per::Second).median;
+    let per_second = rate(slowest);
     let reached = |cost: Option<f64>, ceiling| cost.map(|cost| cost * per_second / ceiling);
     let name = named(slowest);
     let limit = match (
