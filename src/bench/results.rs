@@ -189,8 +189,11 @@ impl Measurement {
 
     /// Sizes in words.
     pub fn sizes(&self) -> String {
-        let sizes: Vec<_> = self.parameters.iter().map(|(name, n)| format!("{n} {name}")).collect();
-        sizes.join(", ")
+        let size = |(name, n): (&String, &u64)| match n {
+            1 => format!("1 {}", name.strip_suffix('s').unwrap_or(name)),
+            n => format!("{n} {name}"),
+        };
+        self.parameters.iter().map(size).collect::<Vec<_>>().join(", ")
     }
 }
 
