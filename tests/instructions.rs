@@ -2,7 +2,7 @@
 //! what `tests/instructions.toml` says: a slowdown shows in the change that makes it, on however
 //! busy a machine. A part that has become cheaper fails, too: the file should say so.
 //!
-//! `GSLAB_COUNT=1 cargo test --test instructions` writes the file anew.
+//! `GSLAB_COUNT=1 cargo test --workspace --test instructions` writes the file anew.
 
 #[path = "../benches/parts/mod.rs"]
 mod parts;
@@ -16,8 +16,10 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/instructions.toml
 const PART: &str = "GSLAB_PART";
 /// Set to 1, it has the file written.
 const COUNT: &str = "GSLAB_COUNT";
-/// Memory lies elsewhere from run to run, and the C library differs between systems.
-const TOLERANCE: f64 = 0.02;
+/// The same program takes the same number to a few in a thousand. But what a compiler inlines hangs
+/// on how it cuts a crate into parts, which any change of the crate may change: steps of Procgen
+/// differed by 7 % for that.
+const TOLERANCE: f64 = 0.1;
 
 fn main() {
     if let Ok(name) = env::var(PART) {
@@ -81,7 +83,7 @@ fn check(part: &Part) -> Result<(), Failed> {
 fn write() {
     let mut text = String::from(
         "# Instructions for an item of each part of benches/parts, in the profile of the tests.\n\
-         # Written by `GSLAB_COUNT=1 cargo test --test instructions`.\n",
+         # Written by `GSLAB_COUNT=1 cargo test --workspace --test instructions`.\n",
     );
     for part in PARTS {
         let counted =
