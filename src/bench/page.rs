@@ -25,7 +25,7 @@ pub fn html(files: &[Results]) -> Result<String, plot::Error> {
         let mut drawn: Vec<(String, &str, String)> = Vec::new();
         for bars in Bars::of(results) {
             let caption = bars.caption();
-            drawn.push((svg(&bars)?, "Bars", caption));
+            drawn.push((svg(&bars)?, "Beside each other", caption));
         }
         for scaling in Scaling::of(results) {
             let caption = scaling.caption();

@@ -35,7 +35,7 @@ fn results() -> Results {
 #[test]
 fn a_page_has_bars_scaling_and_a_roof_and_nothing_from_elsewhere() {
     let html = html(&[results()]).unwrap();
-    for heading in ["Bars", "How it grows", "Roofline"] {
+    for heading in ["Beside each other", "How it grows", "Roofline"] {
         assert!(html.contains(&format!("<h2>{heading}</h2>")), "{heading}");
     }
     assert!(html.contains("100 GFLOP/s, 10.0 GB/s"));
