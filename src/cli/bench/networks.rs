@@ -66,10 +66,8 @@ impl Networks {
             }
         }
         let command = if pass == Pass::Infer { "bench infer" } else { "bench train" };
-        let device = match &device {
-            Device::Cpu => device.describe().driver,
-            device => device.describe().to_string(),
-        };
+        let adapter = device.describe();
+        let device = if device.is_gpu() { adapter.to_string() } else { adapter.driver };
         output.json(&Results::new(command, device, measured))?;
         Ok(ExitCode::SUCCESS)
     }
