@@ -4,6 +4,7 @@
 //! before, so results depend neither on thread count, batch size, evaluation nor interruption.
 
 /// Philox4x32-10 (Salmon et al., SC 2011): 128-bit counter and 64-bit key to 128 random bits.
+#[inline]
 pub fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     // Multipliers and Weyl increments: Salmon et al., section 3.3 and table 2.
     for _ in 0..10 {
@@ -40,6 +41,7 @@ impl Stream {
     }
 
     /// 128 random bits at a position.
+    #[inline]
     pub fn bits(&self, lane: u32, index: u64) -> [u32; 4] {
         let counter = [index as u32, (index >> 32) as u32, lane, self.purpose];
         philox(counter, self.key)
@@ -52,11 +54,13 @@ impl Stream {
     }
 
     /// Four uniform numbers in the half-open interval (0, 1], multiples of 2^-24.
+    #[inline]
     pub fn uniform(&self, lane: u32, index: u64) -> [f32; 4] {
         self.bits(lane, index).map(unit)
     }
 
     /// Four independent standard normal numbers (Box and Muller 1958).
+    #[inline]
     pub fn normal(&self, lane: u32, index: u64) -> [f32; 4] {
         let [a, b, c, d] = self.uniform(lane, index);
         let pair = |u: f32, v: f32| {
@@ -91,6 +95,7 @@ pub fn derive_seed(seed: u64, part: &str) -> u64 {
 }
 
 /// 32 random bits to (0, 1]; never 0, so that its logarithm is finite.
+#[inline]
 fn unit(bits: u32) -> f32 {
     ((bits >> 8) + 1) as f32 * (1.0 / 16_777_216.0)
 }

@@ -11,6 +11,7 @@ use gslab_envs::{
     registry::Family,
 };
 use rayon::prelude::*;
+use serde_bytes::ByteBuf;
 use std::ops::Range;
 
 /// `n` environments stepped together, each starting its next episode when one ends.
@@ -193,12 +194,12 @@ impl Pool {
     }
 
     /// Every world and counter, one entry a shard.
-    pub fn snapshot(&self) -> Vec<Vec<u8>> {
-        self.shards.iter().map(|shard| shard.batch.snapshot()).collect()
+    pub fn snapshot(&self) -> Vec<ByteBuf> {
+        self.shards.iter().map(|shard| ByteBuf::from(shard.batch.snapshot())).collect()
     }
 
     /// Continues exactly where [`Pool::snapshot`] was taken.
-    pub fn restore(&mut self, snapshot: &[Vec<u8>]) -> Result<(), SnapshotError> {
+    pub fn restore(&mut self, snapshot: &[ByteBuf]) -> Result<(), SnapshotError> {
         if snapshot.len() != self.shards.len() {
             let of = |shards: usize| (0, (shards * self.shard) as u32, shards * self.shard);
             return Err(SnapshotError::Size {

@@ -27,6 +27,7 @@ use crate::{
         sac::{self, agent::SacAgent},
         vectors::GaussianAgent,
     },
+    render::pictures,
     run::{
         config::{self, Algorithm, Config},
         directory::{RunDirectory, Task},
@@ -157,7 +158,10 @@ pub trait Job: Send {
 /// There is no such agent, the device was lost, or what the job says.
 pub fn with_agent<J: Job>(context: &Context<'_>, job: J) -> Result<J::Done> {
     // On a thread of the pool: from outside every parallel loop would have to wake one and wait.
-    let worked = rayon::scope(|_| {
+    let worked = rayon::scope(|scope| {
+        if let ActionSpace::Discrete { .. } = context.family.spec().action {
+            scope.spawn(|_| pictures::unpack());
+        }
         context.device.work(|| {
             let config = context.config;
             let action = context.family.spec().action;

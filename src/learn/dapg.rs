@@ -11,6 +11,7 @@ use super::{
     gaussian::Gaussian,
     loss::{Head, Loss, Tally, Term},
     ppo::{self, MaxAdvantage, gather},
+    words,
 };
 #[cfg(feature = "gpu")]
 use burn::tensor::{Tensor, TensorData};
@@ -110,8 +111,10 @@ impl Config {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Demonstrations {
     /// `[rows, observation]`
+    #[serde(with = "words")]
     pub observations: Vec<f32>,
     /// `[rows, action]`
+    #[serde(with = "words")]
     pub actions: Vec<f32>,
     pub rows: usize,
 }

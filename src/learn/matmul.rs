@@ -4,6 +4,10 @@
 //! independent of their number.
 #![allow(unsafe_code)]
 
+mod narrow;
+
+use pulp::Arch;
+
 /// A matrix inside a slice: element (i, j) lies at `i * row_stride + j * column_stride`.
 #[derive(Clone, Copy)]
 pub struct Matrix<'a> {
@@ -44,6 +48,24 @@ pub enum Into {
 pub fn matmul(out: &mut [f32], into: Into, a: Matrix<'_>, b: Matrix<'_>) {
     assert_eq!(a.columns, b.rows);
     assert_eq!(out.len(), a.rows * b.columns);
+    let (narrow, width) = (narrow::WIDTHS.contains(&b.columns), b.columns);
+    match into {
+        Into::Replace
+            if narrow && a.rows <= narrow::FEW && a.column_stride == 1 && b.column_stride == 1 =>
+        {
+            Arch::new().dispatch(narrow::Outputs { out, a: a.data, b: b.data, width });
+        }
+        Into::Add if narrow && a.row_stride == 1 && b.column_stride == 1 => {
+            Arch::new().dispatch(narrow::Weights { out, a: a.data, d: b.data, width });
+        }
+        Into::Replace if a.columns == 2 && a.column_stride == 1 && b.row_stride == 1 => {
+            narrow::inputs_of_two(out, a.data, b.data);
+        }
+        _ => large(out, into, a, b),
+    }
+}
+
+fn large(out: &mut [f32], into: Into, a: Matrix<'_>, b: Matrix<'_>) {
     // SAFETY: the assertions here and in `Matrix::new` keep every index inside its slice, and
     // the output is borrowed mutably, so it overlaps neither input.
     unsafe {
@@ -75,6 +97,42 @@ pub fn matmul(out: &mut [f32], into: Into, a: Matrix<'_>, b: Matrix<'_>) {
 mod tests {
     use super::*;
     use gslab_envs::rng::Stream;
+
+    /// A vector's width decides which sums are made side by side, never their order.
+    #[test]
+    fn narrow_products_are_the_bits_of_large_ones() {
+        let stream = Stream::new(2, "test");
+        let fill = |lane, len: usize| -> Vec<f32> {
+            (0..len).map(|i| stream.normal(lane, i as u64)[0]).collect()
+        };
+        for (rows, inputs) in [(5, 256), (250, 256), (13, 77), (1, 3)] {
+            for width in narrow::WIDTHS {
+                let (x, w) = (fill(0, rows * inputs), fill(1, inputs * width));
+                let (d, before) = (fill(2, rows * width), fill(3, inputs * width));
+                let x = Matrix::new(&x, rows, inputs);
+                let w = Matrix::new(&w, inputs, width);
+                let d = Matrix::new(&d, rows, width);
+                let products = [
+                    (Into::Replace, x, w, vec![f32::NAN; rows * width]),
+                    (Into::Add, x.t(), d, before),
+                    (Into::Replace, d, w.t(), vec![f32::NAN; rows * inputs]),
+                ];
+                for (into, a, b, mut out) in products {
+                    let mut expected = out.clone();
+                    large(&mut expected, into, a, b);
+                    matmul(&mut out, into, a, b);
+                    assert!(
+                        out.iter().map(|x| x.to_bits()).eq(expected.iter().map(|x| x.to_bits())),
+                        "[{}, {}] times [{}, {}]",
+                        a.rows,
+                        a.columns,
+                        b.rows,
+                        b.columns
+                    );
+                }
+            }
+        }
+    }
 
     #[test]
     fn equals_the_definition_in_every_orientation() {

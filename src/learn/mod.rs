@@ -36,3 +36,4 @@ pub mod squashed;
 #[cfg(feature = "gpu")]
 pub mod transformer;
 pub mod vectors;
+mod words;

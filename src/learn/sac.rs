@@ -20,6 +20,7 @@ use super::{
     network::{Network, infer},
     replay::Transitions,
     squashed::{Squashed, normals},
+    words,
 };
 use gslab_envs::rng::Stream;
 use serde::{Deserialize, Serialize};
@@ -101,6 +102,7 @@ pub struct Critic<N = Network> {
     /// From the observation, then the action, to Q.
     pub network: N,
     /// Parameters of the copy that targets are computed with.
+    #[serde(with = "words")]
     pub target: Vec<f32>,
 }
 

@@ -54,7 +54,7 @@ struct Episode {
 /// A state to come back to.
 struct Saved {
     level: u32,
-    snapshot: Vec<Vec<u8>>,
+    snapshot: Vec<serde_bytes::ByteBuf>,
     episode: Episode,
 }
 

@@ -62,9 +62,13 @@ fn read() -> (Vectors, Pictures) {
     let vectors: Vectors = serde_json::from_reader(GzDecoder::new(file)).unwrap();
     let mut pictures = Pictures::of_one_kind();
     for sprite in &vectors.sprites {
-        let image = image::open(format!("{FOLDER}/{}.png", sprite.name)).unwrap().into_rgba8();
-        assert_eq!(image.dimensions(), (sprite.w, sprite.h));
-        if sprite.rgb { pictures.add_background(&image) } else { pictures.add_sprite(&image) }
+        let image = image::open(format!("{FOLDER}/{}.png", sprite.name)).unwrap();
+        assert_eq!((image.width(), image.height()), (sprite.w, sprite.h));
+        if sprite.rgb {
+            pictures.add_background(&image.into_rgb8());
+        } else {
+            pictures.add_sprite(&image.into_rgba8());
+        }
     }
     (vectors, pictures)
 }
@@ -163,16 +167,16 @@ fn items_and_pixels_are_those_of_the_painter() {
 #[test]
 fn a_gpu_draws_the_pixels_of_the_painter() {
     use super::gpu::{DrawLists, Renderer};
-    use image::{Rgba, RgbaImage};
+    use image::{Rgb, RgbImage};
 
     let (vectors, mut pictures) = read();
     let mut builder = Builder::new(SIZE);
     let mut lists = DrawLists::default();
     for (start, case) in (vectors.sprites.len() as i32..).zip(&vectors.cases) {
         let mut pixels = case.start().into_iter();
-        pictures.add_background(&RgbaImage::from_fn(SIZE, SIZE, |_, _| {
+        pictures.add_background(&RgbImage::from_fn(SIZE, SIZE, |_, _| {
             let [_, r, g, b] = pixels.next().unwrap().to_be_bytes();
-            Rgba([r, g, b, 255])
+            Rgb([r, g, b])
         }));
         let texture = pictures.texture(Picture::Sprite { kind: 0, theme: start });
         let whole = Rect::new(0.0, 0.0, f64::from(SIZE), f64::from(SIZE));

@@ -5,7 +5,7 @@ use gslab_envs::{
     draw::Picture,
     procgen::{camera::VIEW, game::Facts, games},
 };
-use image::{ImageReader, RgbaImage, imageops};
+use image::{DynamicImage, ImageReader, RgbImage, RgbaImage, imageops};
 use serde::Deserialize;
 use std::{
     collections::{HashMap, VecDeque},
@@ -88,16 +88,18 @@ struct Places {
 struct Art {
     places: Places,
     sprites: RgbaImage,
-    backgrounds: RgbaImage,
+    backgrounds: RgbImage,
 }
 
 impl Art {
     fn unpack(places: &str, sprites: &[u8], backgrounds: &[u8]) -> Self {
-        let image = |bytes| {
-            let image = image::load_from_memory(bytes).expect("the packer writes valid images");
-            image.into_rgba8()
-        };
-        let (sprites, backgrounds) = rayon::join(|| image(sprites), || image(backgrounds));
+        let image = |bytes| image::load_from_memory(bytes).expect("the packer writes valid images");
+        // Not by rayon: who waits in it may begin another task that needs the same pictures.
+        let (sprites, backgrounds) = std::thread::scope(|scope| {
+            let sprites = scope.spawn(|| image(sprites).into_rgba8());
+            let backgrounds = image(backgrounds).into_rgb8();
+            (sprites.join().expect("nothing panics there"), backgrounds)
+        });
         let places = serde_json::from_str(places).expect("the packer writes valid JSON");
         Self { places, sprites, backgrounds }
     }
@@ -106,17 +108,20 @@ impl Art {
         let places = &self.places.sprites;
         let own = places.get(&format!("{game}/{name}"));
         let place = own.or_else(|| places.get(&format!("shared/{name}")));
-        cut(&self.sprites, *place.expect("the packer takes all sprites in"))
+        let (left, top, width, height) = *place.expect("the packer takes all sprites in");
+        imageops::crop_imm(&self.sprites, left, top, width, height).to_image()
     }
 
-    fn background(&self, name: &str) -> RgbaImage {
+    fn background(&self, name: &str) -> RgbImage {
         let place = self.places.backgrounds.get(name);
-        cut(&self.backgrounds, *place.expect("the packer takes all backgrounds in"))
+        let (left, top, width, height) = *place.expect("the packer takes all backgrounds in");
+        imageops::crop_imm(&self.backgrounds, left, top, width, height).to_image()
     }
 }
 
-fn cut(image: &RgbaImage, (left, top, width, height): Place) -> RgbaImage {
-    imageops::crop_imm(image, left, top, width, height).to_image()
+/// Unpacks our own art at the size of an observation, so that who needs it need not wait for it.
+pub fn unpack() {
+    LazyLock::force(&SMALL);
 }
 
 impl Pictures {
@@ -150,7 +155,7 @@ impl Pictures {
         let sprite = |name: &str, size: (u16, u16)| {
             let tables = [facts.name, "common"].map(|table| &FILES[table]);
             let file = tables.iter().find_map(|table| table.get(name)?.as_str());
-            read(&folder.join(file.expect("every sprite has a file")), size)
+            Ok(read(&folder.join(file.expect("every sprite has a file")), size)?.into_rgba8())
         };
         let background = |index: usize| {
             let name = facts.background.picture_name(index);
@@ -159,8 +164,7 @@ impl Pictures {
             let number: usize = number.and_then(|n| n.parse().ok()).expect("names end in numbers");
             let set = &FILES["backgrounds"][set.expect("names have a set")];
             let file = set[number].as_str().expect("every background has a file");
-            let image = read(&folder.join(file), facts.background.sizes()[index])?;
-            Ok(image)
+            Ok(read(&folder.join(file), facts.background.sizes()[index])?.into_rgb8())
         };
         Self::collect(facts, sprite, background)
     }
@@ -168,7 +172,7 @@ impl Pictures {
     fn collect(
         facts: &Facts,
         mut sprite: impl FnMut(&str, (u16, u16)) -> Result<RgbaImage, PictureError>,
-        mut background: impl FnMut(usize) -> Result<RgbaImage, PictureError>,
+        mut background: impl FnMut(usize) -> Result<RgbImage, PictureError>,
     ) -> Result<Self, PictureError> {
         let mut pictures = Self::default();
         for kind in facts.all_sprites() {
@@ -204,26 +208,31 @@ impl Pictures {
             };
             a << 24 | times(r) << 16 | times(g) << 8 | times(b)
         });
-        self.add(image, texels, false);
+        self.add(image.dimensions(), texels, false);
     }
 
-    /// Opacity is dropped, the colours stay.
-    pub(super) fn add_background(&mut self, image: &RgbaImage) {
+    /// Opaque: the original drops their opacity, the colours stay.
+    pub(super) fn add_background(&mut self, image: &RgbImage) {
         let texels = image.pixels().map(|pixel| {
-            let [r, g, b, _] = pixel.0.map(u32::from);
+            let [r, g, b] = pixel.0.map(u32::from);
             0xff << 24 | r << 16 | g << 8 | b
         });
-        self.add(image, texels, true);
+        self.add(image.dimensions(), texels, true);
     }
 
-    fn add(&mut self, image: &RgbaImage, texels: impl Iterator<Item = u32>, background: bool) {
+    fn add(
+        &mut self,
+        (width, height): (u32, u32),
+        texels: impl Iterator<Item = u32>,
+        background: bool,
+    ) {
         let first = self.texels.len().saturating_sub(WINDOW);
         self.texels.truncate(first);
         self.texels.extend(texels);
         self.textures.push(Texture {
             first: first as u32,
-            width: image.width(),
-            height: image.height(),
+            width,
+            height,
             background,
             opaque: self.texels[first..].iter().all(|texel| texel >> 24 == 255),
         });
@@ -285,7 +294,7 @@ fn facts(environment: &str) -> Option<&'static Facts> {
 }
 
 /// An image of the expected size; of another, nothing but the head is read.
-fn read(path: &Path, size: (u16, u16)) -> Result<RgbaImage, PictureError> {
+fn read(path: &Path, size: (u16, u16)) -> Result<DynamicImage, PictureError> {
     let expected = (size.0.into(), size.1.into());
     let decode = |error| PictureError::Decode { path: path.into(), error };
     let bytes =
@@ -296,7 +305,7 @@ fn read(path: &Path, size: (u16, u16)) -> Result<RgbaImage, PictureError> {
     if found != expected {
         return Err(PictureError::Size { path: path.into(), found, expected });
     }
-    Ok(reader().decode().map_err(decode)?.into_rgba8())
+    reader().decode().map_err(decode)
 }
 
 #[cfg(test)]

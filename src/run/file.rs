@@ -3,7 +3,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io::{self, BufWriter, Seek, Write},
     path::{Path, PathBuf},
 };
 
@@ -35,12 +35,20 @@ impl FileError {
 /// Writes a file under another name and renames it, so that a reader and a crash see the old
 /// content or the new, never a part.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    replace(path, |file| file.write_all(bytes))
+}
+
+/// [`write_atomic`] of what `content` writes.
+fn replace(
+    path: &Path,
+    content: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), FileError> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".part");
     let temporary = PathBuf::from(temporary);
     let write = || -> io::Result<()> {
         let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
+        content(&mut file)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
         // The rename itself survives a power cut only once the directory is on disk.
@@ -56,21 +64,54 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 
 const MAGIC: [u8; 8] = *b"gslab\0\r\n";
 /// Raised whenever what is stored changes its meaning.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Magic, version, checksum, length.
 const HEADER: usize = 8 + 4 + 4 + 8;
 
 /// Stores a value: a header with format version, CRC-32C and length, then MessagePack.
 pub fn store<T: Serialize>(path: &Path, value: &T) -> Result<(), FileError> {
-    let payload = rmp_serde::to_vec_named(value)
-        .expect("what gslab stores is plain data that always serialises");
-    let mut bytes = Vec::with_capacity(HEADER + payload.len());
-    bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(&crc32c::crc32c(&payload).to_le_bytes());
-    bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(&payload);
-    write_atomic(path, &bytes)
+    replace(path, |file| {
+        file.write_all(&[0; HEADER])?;
+        let mut payload = BufWriter::new(Payload { file, length: 0, checksum: 0, error: None });
+        let written = rmp_serde::encode::write_named(&mut payload, value);
+        let flushed = payload.flush();
+        let Payload { file, length, checksum, error } = payload.into_parts().0;
+        // What the system said, which the serialiser does not pass on.
+        error.map_or(Ok(()), Err).and(flushed)?;
+        written.expect("what gslab stores is plain data that always serialises");
+        let mut header = Vec::with_capacity(HEADER);
+        header.extend_from_slice(&MAGIC);
+        header.extend_from_slice(&VERSION.to_le_bytes());
+        header.extend_from_slice(&checksum.to_le_bytes());
+        header.extend_from_slice(&length.to_le_bytes());
+        file.rewind()?;
+        file.write_all(&header)
+    })
+}
+
+/// A file, and what its header will say of what is written to it.
+struct Payload<'a> {
+    file: &'a mut File,
+    length: u64,
+    checksum: u32,
+    error: Option<io::Error>,
+}
+
+impl Write for Payload<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes).map_err(|error| {
+            let kind = error.kind();
+            self.error = (kind != io::ErrorKind::Interrupted).then_some(error);
+            kind
+        })?;
+        self.length += written as u64;
+        self.checksum = crc32c::crc32c_append(self.checksum, &bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Reads what [`store`] wrote, refusing anything that is not exactly that.

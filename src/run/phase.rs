@@ -34,6 +34,7 @@ use gslab_envs::{
     rng::{Stream, derive_seed},
 };
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 use std::{
     collections::VecDeque,
     fs,
@@ -124,7 +125,7 @@ pub struct Checkpoint<W = Weights> {
     pub best: Option<Best<W>>,
     /// The score that H looks at, of every iteration.
     pub curve: Vec<f64>,
-    environments: Vec<Vec<u8>>,
+    environments: Vec<ByteBuf>,
     /// Of runs whose rewards are scaled.
     pub reward_scale: Option<RewardScale>,
     /// Normalised returns of the last episodes, at most [`RECENT`].

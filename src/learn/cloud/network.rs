@@ -7,6 +7,7 @@ use crate::learn::{
     layers::{Matrix, Mlp, Next},
     pointnet::{Masked, POINT, PointNet},
     transformer::{Heads, Transformer},
+    words,
 };
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use gslab_envs::{pushchair::cloud::CHANNELS, rng::Stream};
@@ -115,6 +116,7 @@ impl Architecture {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
     pub architecture: Architecture,
+    #[serde(with = "words")]
     pub parameters: Vec<f32>,
     pub moments: Moments,
 }

@@ -6,6 +6,7 @@ use crate::learn::{
     categorical::Categorical,
     impala::{FRAME, Frames},
     loss::Tally,
+    words,
 };
 use gslab_envs::rng::Stream;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ pub struct Demonstrations {
     #[serde(with = "serde_bytes")]
     pub pixels: Vec<u8>,
     /// `[rows]`
+    #[serde(with = "words")]
     pub actions: Vec<u32>,
 }
 

@@ -13,6 +13,7 @@ use crate::{
         adam::{Moments, Settings},
         cpu::add,
         loss::Tally,
+        words,
     },
     trace::{Stage, fine_span, span, traced},
 };
@@ -34,6 +35,7 @@ thread_local! {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
     pub architecture: Architecture,
+    #[serde(with = "words")]
     pub parameters: Vec<f32>,
     pub moments: Moments,
 }

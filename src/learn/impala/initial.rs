@@ -37,17 +37,16 @@ impl Initialisation {
             let norm = if i % STACK_CONVS == 0 { STACK_NORM } else { block_norm };
             let fan_in = 9 * layer.conv.inputs;
             let of_layer = &mut parameters[layer.weights.start..layer.biases.end];
-            let (weights, biases) = of_layer.split_at_mut(layer.weights.len());
-            self.draw(weights, biases, fan_in, norm, stream, i as u32);
+            self.draw(of_layer, layer.biases.len(), fan_in, norm, stream, i as u32);
         }
         let start = architecture.head_start();
         for (i, layer) in architecture.head().layers().into_iter().enumerate() {
             let norm = if i == 0 { HIDDEN_NORM } else { HEAD_NORM };
             let of_layer = &mut parameters[start + layer.weights.start..start + layer.biases.end];
-            let (weights, biases) = of_layer.split_at_mut(layer.weights.len());
             let lane = (convs.len() + i) as u32;
-            self.draw(weights, biases, layer.inputs, norm, stream, lane);
+            self.draw(of_layer, layer.outputs, layer.inputs, norm, stream, lane);
             if i == 1 {
+                let (weights, biases) = of_layer.split_at_mut(layer.weights.len());
                 self.draw_heads(weights, biases, architecture, stream, lane + 1);
             }
         }
@@ -57,20 +56,20 @@ impl Initialisation {
     /// PyTorch's default for weights, `[fan_in, outputs]`, and biases: uniform up to 1/√fan_in.
     fn draw(
         self,
-        weights: &mut [f32],
-        biases: &mut [f32],
+        of_layer: &mut [f32],
+        outputs: usize,
         fan_in: usize,
         norm: f32,
         stream: Stream,
         lane: u32,
     ) {
-        let outputs = biases.len();
         let bound = (fan_in as f32).powf(-0.5);
-        for (i, x) in weights.iter_mut().chain(&mut *biases).enumerate() {
-            let uniform = stream.uniform(lane, i as u64 / 4)[i % 4];
-            *x = bound * (2.0 * uniform - 1.0);
+        for (block, four) in of_layer.chunks_mut(4).enumerate() {
+            let numbers = stream.uniform(lane, block as u64);
+            four.iter_mut().zip(numbers).for_each(|(x, u)| *x = bound * (2.0 * u - 1.0));
         }
         if self == Self::Ppg {
+            let (weights, biases) = of_layer.split_at_mut(of_layer.len() - outputs);
             biases.fill(0.0);
             for output in 0..outputs {
                 let square: f32 = weights.iter().skip(output).step_by(outputs).map(|w| w * w).sum();
