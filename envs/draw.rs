@@ -3,6 +3,8 @@
 //! An environment appends its calls in the order in which they cover one another; who paints them
 //! turns pictures and rectangles into pixels.
 
+use std::ops::Range;
+
 /// A rectangle in pixels from the upper left corner, y down.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rect {
@@ -67,36 +69,204 @@ pub enum Call {
         to: (i32, i32),
         colour: Colour,
     },
-    /// A picture that fills a cell of [`DrawList::columns`] and [`DrawList::rows`].
-    Cell {
-        picture: Picture,
-        column: u16,
-        row: u16,
+}
+
+/// What cells of a grid show.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tile {
+    Picture(Picture),
+    /// A square in the middle, `margin` and `side` in sides of the cell.
+    Fill {
+        colour: Colour,
+        margin: f64,
+        side: f64,
     },
 }
 
-/// What a frame shows.
+/// A cell of a grid. Of these a frame may have hundreds: they are small, so that listing them, and
+/// seeing that they are the same as before, is quick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// Index in [`DrawList::tiles`].
+    pub tile: u16,
+    /// Index in [`DrawList::columns`].
+    pub column: u16,
+    /// Index in [`DrawList::rows`].
+    pub row: u16,
+}
+
+/// What a frame shows: calls, and among them the cells of one grid. First to last, as they cover one
+/// another: `calls[..before_cells]`, `cells`, `calls[before_cells..]`; these are its strokes,
+/// numbered in this order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DrawList {
-    /// First to last, as they cover one another.
     pub calls: Vec<Call>,
-    /// Left edge and width of each column of a grid, in pixels.
+    pub cells: Vec<Cell>,
+    /// Calls that the cells cover.
+    pub before_cells: usize,
+    /// What the cells show.
+    pub tiles: Vec<Tile>,
+    /// Left edge and width of each column of the grid, in pixels.
     pub columns: Vec<(f64, f64)>,
     /// Upper edge and height of each of its rows.
     pub rows: Vec<(f64, f64)>,
+}
+
+/// Some strokes of a list, in their order.
+pub struct Strokes<'a> {
+    pub before: &'a [Call],
+    pub cells: &'a [Cell],
+    pub after: &'a [Call],
 }
 
 impl DrawList {
     /// Makes it the list of a frame that shows nothing.
     pub fn clear(&mut self) {
         self.calls.clear();
+        self.cells.clear();
+        self.before_cells = 0;
+        self.tiles.clear();
         self.columns.clear();
         self.rows.clear();
     }
 
-    /// The rectangle of a cell; it must be one of the grid.
-    pub fn cell(&self, column: u16, row: u16) -> Rect {
-        let ((x, w), (y, h)) = (self.columns[usize::from(column)], self.rows[usize::from(row)]);
-        Rect { x, y, w, h }
+    /// How many strokes it has.
+    pub fn len(&self) -> usize {
+        self.calls.len() + self.cells.len()
+    }
+
+    /// Whether it shows nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The strokes of a range, which must be within the list.
+    pub fn strokes(&self, range: Range<usize>) -> Strokes<'_> {
+        let (before, after) = self.calls.split_at(self.before_cells);
+        let of = |first: usize, n: usize| {
+            let at = |stroke: usize| stroke.saturating_sub(first).min(n);
+            at(range.start)..at(range.end)
+        };
+        let cells_end = before.len() + self.cells.len();
+        Strokes {
+            before: &before[of(0, before.len())],
+            cells: &self.cells[of(before.len(), self.cells.len())],
+            after: &after[of(cells_end, after.len())],
+        }
+    }
+
+    /// How many strokes at the front are those of another list.
+    pub fn common(&self, other: &Self) -> usize {
+        let same = |a: &[Call], b: &[Call]| a.iter().zip(b).take_while(|(a, b)| a == b).count();
+        let (before, after) = self.calls.split_at(self.before_cells);
+        let (others_before, others_after) = other.calls.split_at(other.before_cells);
+        let calls = same(before, others_before);
+        if calls < before.len() || calls < others_before.len() || !self.has_grid_of(other) {
+            return calls;
+        }
+        let cells = same_cells(&self.cells, &other.cells);
+        if cells < self.cells.len() || cells < other.cells.len() {
+            return calls + cells;
+        }
+        calls + cells + same(after, others_after)
+    }
+
+    fn has_grid_of(&self, other: &Self) -> bool {
+        self.tiles == other.tiles && self.columns == other.columns && self.rows == other.rows
+    }
+
+    /// Makes it the first `len` strokes of another list, of which it has `common` already.
+    pub fn follow(&mut self, other: &Self, common: usize, len: usize) {
+        let (kept, wanted) = (other.strokes(0..common), other.strokes(0..len));
+        let kept_calls = kept.before.len() + kept.after.len();
+        let calls = wanted.before.len() + wanted.after.len();
+        self.calls.truncate(kept_calls);
+        self.calls.extend_from_slice(&other.calls[kept_calls..calls]);
+        self.cells.truncate(kept.cells.len());
+        self.cells.extend_from_slice(&wanted.cells[kept.cells.len()..]);
+        self.before_cells = wanted.before.len();
+        if !wanted.cells.is_empty() && !self.has_grid_of(other) {
+            self.tiles.clone_from(&other.tiles);
+            self.columns.clone_from(&other.columns);
+            self.rows.clone_from(&other.rows);
+        }
+    }
+}
+
+/// How many cells at the front are the same; a block at a time, which takes less than to ask of each.
+fn same_cells(a: &[Cell], b: &[Cell]) -> usize {
+    const BLOCK: usize = 32;
+    let blocks = a.chunks_exact(BLOCK).zip(b.chunks_exact(BLOCK));
+    let alike = |(a, b): &(&[Cell], &[Cell])| {
+        a.iter().zip(*b).fold(true, |all, (a, b)| {
+            all & (a.tile == b.tile) & (a.column == b.column) & (a.row == b.row)
+        })
+    };
+    let first = BLOCK * blocks.take_while(alike).count();
+    first + a[first..].iter().zip(&b[first..]).take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lists of up to two calls, two cells and two calls, of which some differ.
+    fn lists() -> Vec<DrawList> {
+        let call = |x: u8| Call::Line { from: (0, 0), to: (0, 0), colour: [x; 4] };
+        let cell = |row| Cell { tile: 0, column: 0, row };
+        let mut lists = Vec::new();
+        for n in 0..3_usize.pow(4) {
+            let digit = |place: u32| n / 3_usize.pow(place) % 3;
+            let of = |n: usize, last: u8| (0..n).map(move |i| if i == 1 { last } else { 0 });
+            for last in [0, 1] {
+                let calls = of(digit(0), last).chain(of(digit(2), 2 * last)).map(call).collect();
+                lists.push(DrawList {
+                    calls,
+                    cells: of(digit(1), last).map(|row| cell(row.into())).collect(),
+                    before_cells: digit(0),
+                    tiles: vec![Tile::Picture(Picture::Background(digit(3) as i32)); digit(1)],
+                    ..DrawList::default()
+                });
+            }
+        }
+        lists
+    }
+
+    /// Stroke by stroke, with what a cell shows.
+    fn spelled(list: &DrawList, range: Range<usize>) -> Vec<String> {
+        let Strokes { before, cells, after } = list.strokes(range);
+        let call = |call: &Call| format!("{call:?}");
+        let cells = cells.iter().map(|c| format!("{c:?} {:?}", list.tiles[usize::from(c.tile)]));
+        before.iter().map(call).chain(cells).chain(after.iter().map(call)).collect()
+    }
+
+    #[test]
+    fn a_list_that_follows_another_is_its_front() {
+        for a in lists() {
+            for b in lists() {
+                let common = a.common(&b);
+                assert!(common <= a.len().min(b.len()));
+                assert_eq!(spelled(&a, 0..common), spelled(&b, 0..common));
+                for len in common..=b.len() {
+                    let mut followed = a.clone();
+                    followed.follow(&b, common, len);
+                    assert_eq!(followed.len(), len);
+                    assert_eq!(spelled(&followed, 0..len), spelled(&b, 0..len));
+                    assert_eq!(spelled(&followed, common..len), spelled(&b, common..len));
+                }
+            }
+            assert_eq!(a.common(&a), a.len());
+        }
+    }
+
+    #[test]
+    fn the_first_cell_that_differs_is_found() {
+        let cells: Vec<Cell> = (0..100).map(|row| Cell { tile: 1, column: 2, row }).collect();
+        for at in 0..100 {
+            let mut other = cells.clone();
+            other[at].tile = 0;
+            assert_eq!(same_cells(&cells, &other), at);
+            assert_eq!(same_cells(&cells, &cells[..at]), at);
+        }
     }
 }

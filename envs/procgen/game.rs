@@ -7,7 +7,7 @@ use super::{
     options::Mode,
     paint::Canvas,
 };
-use crate::draw::Rect;
+use crate::draw::{Rect, Tile};
 
 /// The fixed facts of a game.
 pub struct Facts {
@@ -329,10 +329,9 @@ pub trait Game: Clone + Send + Sync + 'static {
         0.0
     }
 
-    /// Draws a cell that is not a sprite; whether it did so.
-    #[inline]
-    fn draw_cell(&self, _e: &Engine, _kind: i32, _rect: Rect, _canvas: &mut Canvas<'_>) -> bool {
-        false
+    /// What cells of a kind show that show no sprite.
+    fn tile_for_grid_obj(&self, _kind: i32) -> Option<Tile> {
+        None
     }
 
     /// Draws what is behind everything, over black.

@@ -9,7 +9,7 @@ use super::{
     entity::{Entity, INVALID_OBJ, SPACE},
     game::Game,
 };
-use crate::draw::{BLACK, Call, Colour, DrawList, Picture, Rect};
+use crate::draw::{BLACK, Call, Cell, Colour, DrawList, Picture, Rect, Tile};
 
 /// Most tiles of a sprite. No game has more than some fifty; a state that was tampered with could
 /// ask for billions.
@@ -113,35 +113,30 @@ impl Canvas<'_> {
         let place = |x: i32, y: i32| {
             self.camera.world_rect(x as f32, y as f32 + 1.0, 1.0, 1.0, CELL_MARGIN)
         };
-        self.list.columns.extend(across.clone().map(|(_, x)| place(x, 0)).map(|r| (r.x, r.w)));
-        self.list.rows.extend(up.clone().map(|(_, y)| place(0, y)).map(|r| (r.y, r.h)));
+        let list = &mut *self.list;
+        list.columns.extend(across.clone().map(|(_, x)| place(x, 0)).map(|r| (r.x, r.w)));
+        list.rows.extend(up.clone().map(|(_, y)| place(0, y)).map(|r| (r.y, r.h)));
+        list.before_cells = list.calls.len();
+        // What the kinds so far show; most cells are of the kind of the one before.
+        let mut known: Vec<(i32, Option<u16>)> = Vec::new();
+        let mut last = (SPACE, None);
         for (column, x) in across {
             for (row, y) in up.clone() {
                 let kind = e.get_obj(x, y);
-                if !nothing(kind) {
-                    self.cell(game, e, kind, (column, row));
+                if kind != last.0 {
+                    last = known.iter().find(|of| of.0 == kind).copied().unwrap_or_else(|| {
+                        let shown = if nothing(kind) { None } else { tile(game, e, kind) };
+                        let index = list.tiles.len() as u16;
+                        list.tiles.extend(shown);
+                        known.push((kind, shown.map(|_| index)));
+                        known[known.len() - 1]
+                    });
+                }
+                if let Some(tile) = last.1 {
+                    list.cells.push(Cell { tile, column, row });
                 }
             }
         }
-    }
-
-    #[inline]
-    fn cell<G: Game>(&mut self, game: &G, e: &Engine, kind: i32, (column, row): (u16, u16)) {
-        if game.draw_cell(e, kind, self.list.cell(column, row), self) {
-            return;
-        }
-        let theme = game.theme_for_grid_obj(e, kind);
-        let kind = game.image_for_type(e, kind);
-        if kind < 0 {
-            return;
-        }
-        let theme = e.shown_theme(kind, theme);
-        self.call(if e.settings.use_monochrome_assets {
-            let rect = self.list.cell(column, row);
-            Call::Fill { rect, colour: monochrome(kind, theme) }
-        } else {
-            Call::Cell { picture: Picture::Sprite { kind, theme }, column, row }
-        });
     }
 
     fn sprite<G: Game>(&mut self, game: &G, e: &Engine, rect: Rect, look: Look) {
@@ -215,6 +210,23 @@ impl Look {
             ratio: 0.0,
         }
     }
+}
+
+/// What cells of a kind show, if anything.
+fn tile<G: Game>(game: &G, e: &Engine, kind: i32) -> Option<Tile> {
+    if let Some(dot) = game.tile_for_grid_obj(kind) {
+        return Some(dot);
+    }
+    let theme = game.theme_for_grid_obj(e, kind);
+    let kind = game.image_for_type(e, kind);
+    let theme = e.shown_theme(kind, theme);
+    (kind >= 0).then(|| {
+        if e.settings.use_monochrome_assets {
+            Tile::Fill { colour: monochrome(kind, theme), margin: 0.0, side: 1.0 }
+        } else {
+            Tile::Picture(Picture::Sprite { kind, theme })
+        }
+    })
 }
 
 /// The colour that stands for a sprite.

@@ -7,13 +7,13 @@ use super::{
     rgb::{Region, read_rgb, write_rgb},
 };
 use crate::pool::Pool;
-use gslab_envs::draw::{Call, DrawList};
+use gslab_envs::draw::DrawList;
 use std::sync::Arc;
 
-/// Fewer calls than this in common are not worth keeping: the black below and a scrolling
+/// Fewer strokes than this in common are not worth keeping: the black below and a scrolling
 /// background never are.
 const FEWEST_KEPT: usize = 2;
-/// What is kept grows only by at least as many calls.
+/// What is kept grows only by at least as many strokes.
 const GROWTH: usize = 8;
 
 /// Draws the frames of any number of worlds of one environment, one after another.
@@ -62,14 +62,14 @@ impl Painter {
 
 /// The frame of one world.
 ///
-/// Worlds draw what rarely changes first. What the calls that stayed the same for two frames look
+/// Worlds draw what rarely changes first. What the strokes that stayed the same for two frames look
 /// like is kept, and a frame is that with the rest drawn on top. Every byte is as if all had been
 /// drawn anew.
 #[derive(Clone, Debug, Default)]
 pub struct Frame {
-    /// What it shows; only the first calls if those had changed.
+    /// What it shows; only the first strokes if those had changed.
     list: DrawList,
-    /// Calls at the front that were the same in the last two frames.
+    /// Strokes at the front that were the same in the last two frames.
     common: usize,
     kept: Option<Kept>,
 }
@@ -77,8 +77,8 @@ pub struct Frame {
 /// What a frame keeps of a world of which something stands still.
 #[derive(Clone, Debug)]
 struct Kept {
-    /// How many calls are drawn already.
-    calls: usize,
+    /// How many strokes are drawn already.
+    strokes: usize,
     /// What they look like: as bytes, since memory is what many worlds are short of.
     rgb: Vec<u8>,
 }
@@ -100,7 +100,7 @@ impl Frame {
         self.common = common;
 
         match &mut self.kept {
-            Some(kept) if kept.calls <= stable && stable < kept.calls + GROWTH => {
+            Some(kept) if kept.strokes <= stable && stable < kept.strokes + GROWTH => {
                 kept.draw(painter, out);
             }
             _ if stable >= FEWEST_KEPT => {
@@ -109,7 +109,7 @@ impl Frame {
             }
             _ => {
                 self.kept = None;
-                painter.draw_first(painter.list.calls.len(), out);
+                painter.draw_first(painter.list.len(), out);
             }
         }
     }
@@ -123,20 +123,11 @@ impl Frame {
         }
     }
 
-    /// Takes in what the next frame shows; how many calls at the front are those of the last.
+    /// Takes in what the next frame shows; how many strokes at the front are those of the last.
     fn remember(&mut self, next: &DrawList) -> usize {
-        let same_grid = self.list.columns == next.columns && self.list.rows == next.rows;
-        if !same_grid {
-            self.list.columns.clone_from(&next.columns);
-            self.list.rows.clone_from(&next.rows);
-        }
-        let same = |a: &Call, b: &Call| a == b && (same_grid || !matches!(a, Call::Cell { .. }));
-        let (calls, next) = (&mut self.list.calls, &next.calls);
-        let common = calls.iter().zip(next).take_while(|(a, b)| same(a, b)).count();
+        let common = self.list.common(next);
         let fewest = FEWEST_KEPT.min(next.len());
-        let remembered = if common >= fewest { next.len() } else { fewest };
-        calls.truncate(common);
-        calls.extend_from_slice(&next[common.min(remembered)..remembered]);
+        self.list.follow(next, common, if common >= fewest { next.len() } else { fewest });
         common
     }
 }
@@ -146,15 +137,15 @@ impl Painter {
         3 * (self.size() * self.size()) as usize
     }
 
-    /// Turns some of the calls into items.
-    fn build(&mut self, calls: std::ops::Range<usize>) {
+    /// Turns some of the strokes into items.
+    fn build(&mut self, strokes: std::ops::Range<usize>) {
         self.items.clear();
-        self.builder.build(&self.list, calls, &self.pictures, &mut self.items);
+        self.builder.build(&self.list, strokes, &self.pictures, &mut self.items);
     }
 
-    /// Draws the first `calls` calls on black.
-    fn draw_first(&mut self, calls: usize, out: &mut [u8]) {
-        self.build(0..calls);
+    /// Draws the first strokes on black.
+    fn draw_first(&mut self, strokes: usize, out: &mut [u8]) {
+        self.build(0..strokes);
         self.region.fill();
         self.raster.draw_on_black(&self.items, &self.pictures);
         write_rgb(self.raster.pixels(), &self.region, out);
@@ -162,16 +153,16 @@ impl Painter {
 }
 
 impl Kept {
-    /// Keeps the first `calls` calls of a frame.
-    fn new(calls: usize, painter: &mut Painter) -> Self {
+    /// Keeps the first strokes of a frame.
+    fn new(strokes: usize, painter: &mut Painter) -> Self {
         let mut rgb = vec![0; painter.frame_bytes()];
-        painter.draw_first(calls, &mut rgb);
-        Self { calls, rgb }
+        painter.draw_first(strokes, &mut rgb);
+        Self { strokes, rgb }
     }
 
-    /// Draws the calls that are not kept on top of those that are.
+    /// Draws the strokes that are not kept on top of those that are.
     fn draw(&self, painter: &mut Painter, out: &mut [u8]) {
-        painter.build(self.calls..painter.list.calls.len());
+        painter.build(self.strokes..painter.list.len());
         let Painter { items, pictures, region, raster, .. } = painter;
         region.clear();
         items.iter().for_each(|item| region.add(item));
@@ -189,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_nothing_covers_is_black() {
-        use gslab_envs::draw::Rect;
+        use gslab_envs::draw::{Call, Rect};
         let mut painter = Painter::new(Arc::default(), 8);
         let fill = |x| Call::Fill { rect: Rect::new(x, 0.0, 4.0, 8.0), colour: [9, 9, 9, 255] };
         let left = painter.draw(|list| list.calls.push(fill(0.0)));

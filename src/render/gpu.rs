@@ -55,7 +55,7 @@ impl DrawLists {
 
     /// Appends a frame of [`SIDE`] by [`SIDE`] pixels that shows a list on black.
     pub fn push(&mut self, list: &DrawList, pictures: &Pictures) {
-        self.builder.build(list, 0..list.calls.len(), pictures, &mut self.items);
+        self.builder.build(list, 0..list.len(), pictures, &mut self.items);
         self.ends.push(self.items.len() as u32);
     }
 

@@ -9,7 +9,7 @@ use super::{
     pictures::{Pictures, Texture},
 };
 use bytemuck::{Pod, Zeroable};
-use gslab_envs::draw::{Call, Colour, DrawList, Rect};
+use gslab_envs::draw::{Call, Cell, Colour, DrawList, Rect, Strokes, Tile};
 use std::ops::Range;
 
 /// One shape to be drawn, 64 bytes. All arithmetic on it is 32 bit and wraps; places are pixels,
@@ -96,11 +96,11 @@ impl Builder {
         self.side as u32
     }
 
-    /// Appends the items of some of a frame's calls that show on it.
+    /// Appends the items of some of a frame's strokes that show on it.
     pub fn build(
         &mut self,
         list: &DrawList,
-        calls: Range<usize>,
+        strokes: Range<usize>,
         pictures: &Pictures,
         items: &mut Vec<Item>,
     ) {
@@ -110,11 +110,26 @@ impl Builder {
             grid.clear();
             grid.resize(n, (0, Axis::NOTHING));
         }
-        for call in &list.calls[calls] {
-            match *call {
-                Call::Cell { picture, column, row } => {
-                    self.cell(pictures.texture(picture), list, (column, row), items);
+        let Strokes { before, cells, after } = list.strokes(strokes);
+        self.calls(before, pictures, items);
+        for &Cell { tile, column, row } in cells {
+            let ((x, w), (y, h)) = (list.columns[usize::from(column)], list.rows[usize::from(row)]);
+            let rect = Rect { x, y, w, h };
+            match list.tiles[usize::from(tile)] {
+                Tile::Picture(picture) => {
+                    self.cell(pictures.texture(picture), rect, (column, row), items);
                 }
+                Tile::Fill { colour, margin, side } => {
+                    fill(rect.part(margin, margin, side, side), colour, self.side, items);
+                }
+            }
+        }
+        self.calls(after, pictures, items);
+    }
+
+    fn calls(&mut self, calls: &[Call], pictures: &Pictures, items: &mut Vec<Item>) {
+        for call in calls {
+            match *call {
                 Call::Image { picture, rect, mirror, opacity, turn } => {
                     let texture = pictures.texture(picture);
                     if let Some(image) = Image::new(texture, rect, mirror, opacity.into()) {
@@ -134,13 +149,13 @@ impl Builder {
     fn cell(
         &mut self,
         texture: Texture,
-        list: &DrawList,
+        rect: Rect,
         (column, row): (u16, u16),
         items: &mut Vec<Item>,
     ) {
         let (column, row) = (usize::from(column), usize::from(row));
-        let ((x, w), (y, h)) = (list.columns[column], list.rows[row]);
-        let image = Image { texture, rect: Rect { x, y, w, h }, mirror: false, opacity: 255 };
+        let Rect { x, y, w, h } = rect;
+        let image = Image { texture, rect, mirror: false, opacity: 255 };
         if w == f64::from(texture.width) && h == f64::from(texture.height) {
             return unscaled(&image, (x, y), self.side, items);
         }

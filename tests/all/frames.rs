@@ -99,7 +99,7 @@ fn assert_same_frames(environment: &str, mode: Option<Mode>, pictures: &Arc<Pict
             play.batch.draw(world, SIDE, &mut list);
             lists.push(&list, pictures);
             let mut built: Vec<Item> = Vec::new();
-            builder.build(&list, 0..list.calls.len(), pictures, &mut built);
+            builder.build(&list, 0..list.len(), pictures, &mut built);
             items += built.len();
         }
         let sent = renderer.bytes_sent();

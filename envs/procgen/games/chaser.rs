@@ -1,12 +1,11 @@
 //! Collect all orbs in a maze, from enemies that a large orb makes edible for a while.
 
-use crate::{draw::Rect, procgen::{
+use crate::{draw::Tile, procgen::{
     engine::Engine,
     entity::{Entity, PLAYER, SPACE, WALL_OBJ},
     game::{Background, Facts, Game, Scores, Sprite},
     layout::Layout,
     options::Mode,
-    paint::Canvas,
     sign,
 }};
 
@@ -212,13 +211,9 @@ impl Game for Chaser {
         }
     }
 
-    fn draw_cell(&self, _e: &Engine, kind: i32, rect: Rect, canvas: &mut Canvas<'_>) -> bool {
-        if kind == ORB {
-            let margin = f64::from((1.0 - ORB_DIM) / 2.0);
-            let side = f64::from(ORB_DIM);
-            canvas.fill(rect.part(margin, margin, side, side), ORB_COLOUR);
-        }
-        kind == ORB
+    fn tile_for_grid_obj(&self, kind: i32) -> Option<Tile> {
+        let (margin, side) = (f64::from((1.0 - ORB_DIM) / 2.0), f64::from(ORB_DIM));
+        (kind == ORB).then_some(Tile::Fill { colour: ORB_COLOUR, margin, side })
     }
 }
 
