@@ -161,18 +161,28 @@ impl DrawList {
         let (before, after) = self.calls.split_at(self.before_cells);
         let (others_before, others_after) = other.calls.split_at(other.before_cells);
         let calls = same(before, others_before);
-        if calls < before.len() || calls < others_before.len() || !self.has_grid_of(other) {
+        if calls < before.len() || calls < others_before.len() {
             return calls;
         }
-        let cells = same_cells(&self.cells, &other.cells);
+        let cells = self.common_cells(other);
         if cells < self.cells.len() || cells < other.cells.len() {
             return calls + cells;
         }
         calls + cells + same(after, others_after)
     }
 
-    fn has_grid_of(&self, other: &Self) -> bool {
-        self.tiles == other.tiles && self.columns == other.columns && self.rows == other.rows
+    fn common_cells(&self, other: &Self) -> usize {
+        if (&self.columns, &self.rows) != (&other.columns, &other.rows) {
+            return 0;
+        }
+        let cells = same_cells(&self.cells, &other.cells);
+        let both = self.tiles.iter().zip(&other.tiles);
+        let tiles = both.take_while(|(a, b)| a == b).count();
+        if tiles == self.tiles.len() {
+            return cells;
+        }
+        let differs = |cell: &Cell| usize::from(cell.tile) >= tiles;
+        self.cells[..cells].iter().position(differs).unwrap_or(cells)
     }
 
     /// Makes it the first `len` strokes of another list, of which it has `common` already.
@@ -185,7 +195,7 @@ impl DrawList {
         self.cells.truncate(kept.cells.len());
         self.cells.extend_from_slice(&wanted.cells[kept.cells.len()..]);
         self.before_cells = wanted.before.len();
-        if !wanted.cells.is_empty() && !self.has_grid_of(other) {
+        if !wanted.cells.is_empty() {
             self.tiles.clone_from(&other.tiles);
             self.columns.clone_from(&other.columns);
             self.rows.clone_from(&other.rows);
