@@ -19,10 +19,11 @@ use super::{
     mlp::{Scratch, Shape, backward_to_inputs, forward},
     network::{Network, infer},
     replay::Transitions,
-    squashed::{Squashed, normals},
+    squashed::{SHARE, Squashed, normals},
     words,
 };
 use gslab_envs::rng::Stream;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -331,9 +332,10 @@ struct Drawn {
 fn draw(output: &[f32], noise: &[f32], rows: usize) -> Drawn {
     let dim = noise.len() / rows;
     let mut actions = vec![0.0; noise.len()];
-    let parts = output.chunks_exact(2 * dim).zip(noise.chunks_exact(dim));
+    let parts = output.par_chunks_exact(2 * dim).zip(noise.par_chunks_exact(dim));
     let log_densities = parts
-        .zip(actions.chunks_exact_mut(dim))
+        .zip(actions.par_chunks_exact_mut(dim))
+        .with_min_len(SHARE)
         .map(|((output, noise), action)| Squashed::new(output).draw(noise, action))
         .collect();
     Drawn { actions, log_densities }
