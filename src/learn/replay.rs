@@ -176,14 +176,7 @@ impl Replay {
 
     /// Rows that are there, in this order.
     pub fn gather(&self, rows: &[u64]) -> Transitions {
-        let (seen, n) = (rows.len() * self.form.observation, rows.len());
-        let mut out = Transitions {
-            observations: Vec::with_capacity(seen),
-            actions: Vec::with_capacity(n * self.form.action),
-            rewards: Vec::with_capacity(n),
-            next_observations: Vec::with_capacity(seen),
-            terminated: Vec::with_capacity(n),
-        };
+        let mut out = Transitions::default();
         for &row in rows {
             let Packed { observation, action, reward, next, terminated } = self.row(row);
             self.form.unpack(observation, &mut out.observations);

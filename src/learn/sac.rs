@@ -19,11 +19,10 @@ use super::{
     mlp::{Scratch, Shape, backward_to_inputs, forward},
     network::{Network, infer},
     replay::Transitions,
-    squashed::{SHARE, Squashed, normals},
+    squashed::{Squashed, normals},
     words,
 };
 use gslab_envs::rng::Stream;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -332,10 +331,9 @@ struct Drawn {
 fn draw(output: &[f32], noise: &[f32], rows: usize) -> Drawn {
     let dim = noise.len() / rows;
     let mut actions = vec![0.0; noise.len()];
-    let parts = output.par_chunks_exact(2 * dim).zip(noise.par_chunks_exact(dim));
+    let parts = output.chunks_exact(2 * dim).zip(noise.chunks_exact(dim));
     let log_densities = parts
-        .zip(actions.par_chunks_exact_mut(dim))
-        .with_min_len(SHARE)
+        .zip(actions.chunks_exact_mut(dim))
         .map(|((output, noise), action)| Squashed::new(output).draw(noise, action))
         .collect();
     Drawn { actions, log_densities }

@@ -8,7 +8,6 @@
 pub mod burn;
 
 use gslab_envs::rng::Stream;
-use rayon::prelude::*;
 use std::f32::consts::TAU;
 
 /// What log σ is clamped to; beyond it has no gradient (algorithms.md §5).
@@ -17,9 +16,6 @@ pub const LOG_STD_RANGE: (f32, f32) = (-20.0, 2.0);
 const MARGIN: f32 = 1e-6;
 /// The largest action whose u is looked for: tanh of about 7.
 const LARGEST: f32 = 1.0 - 1e-6;
-
-/// Rows that keep a thread busy.
-pub(super) const SHARE: usize = 128;
 
 /// One row of a network's output.
 #[derive(Clone, Copy)]
@@ -135,14 +131,12 @@ pub fn uniform_actions(noise: Stream, index: u64, rows: usize, dim: usize) -> Ve
 }
 
 /// `[rows, dim]` numbers from blocks of four.
-fn rowwise(rows: usize, dim: usize, block: impl Fn(u32, u64) -> [f32; 4] + Sync) -> Vec<f32> {
-    let mut numbers = vec![0.0; rows * dim];
-    let of_rows = numbers.par_chunks_exact_mut(dim).enumerate().with_min_len(SHARE);
-    of_rows.for_each(|(row, numbers)| {
-        for (b, four) in numbers.chunks_mut(4).enumerate() {
-            four.copy_from_slice(&block(row as u32, b as u64)[..four.len()]);
-        }
-    });
+fn rowwise(rows: usize, dim: usize, block: impl Fn(u32, u64) -> [f32; 4]) -> Vec<f32> {
+    let mut numbers = Vec::with_capacity(rows * dim);
+    for row in 0..rows {
+        let blocks = (0..dim.div_ceil(4)).flat_map(|b| block(row as u32, b as u64));
+        numbers.extend(blocks.take(dim));
+    }
     numbers
 }
 
