@@ -106,10 +106,12 @@ pub struct DrawList {
     pub before_cells: usize,
     /// What the cells show.
     pub tiles: Vec<Tile>,
-    /// Left edge and width of each column of the grid, in pixels.
-    pub columns: Vec<(f64, f64)>,
-    /// Upper edge and height of each of its rows.
-    pub rows: Vec<(f64, f64)>,
+    /// Left edge of each column of the grid, in pixels.
+    pub columns: Vec<f64>,
+    /// Upper edge of each of its rows.
+    pub rows: Vec<f64>,
+    /// Width and height of a cell.
+    pub cell_size: (f64, f64),
 }
 
 /// Some strokes of a list, in their order.
@@ -172,7 +174,9 @@ impl DrawList {
     }
 
     fn common_cells(&self, other: &Self) -> usize {
-        if (&self.columns, &self.rows) != (&other.columns, &other.rows) {
+        if (self.cell_size, &self.columns, &self.rows)
+            != (other.cell_size, &other.columns, &other.rows)
+        {
             return 0;
         }
         let cells = same_cells(&self.cells, &other.cells);
@@ -199,6 +203,7 @@ impl DrawList {
             self.tiles.clone_from(&other.tiles);
             self.columns.clone_from(&other.columns);
             self.rows.clone_from(&other.rows);
+            self.cell_size = other.cell_size;
         }
     }
 }

@@ -47,6 +47,7 @@ impl Camera {
     }
 
     /// The box with upper left corner (x, y), grown by `margin` on all sides.
+    #[inline]
     pub fn world_rect(&self, x: f32, y: f32, w: f32, h: f32, margin: f32) -> Rect {
         Rect {
             x: ((x - margin) * self.unit - self.x_off).into(),

@@ -10,6 +10,7 @@ use super::{
     game::Game,
 };
 use crate::draw::{BLACK, Call, Cell, Colour, DrawList, Picture, Rect, Tile};
+use std::ops::RangeInclusive;
 
 /// Most tiles of a sprite. No game has more than some fifty; a state that was tampered with could
 /// ask for billions.
@@ -108,35 +109,34 @@ impl Canvas<'_> {
             (center - margin) as i32..=(center + margin) as i32
         };
         let (center_x, center_y) = self.camera.center();
-        let across = (0..u16::MAX).zip(range(e.main_width, center_x));
-        let up = (0..u16::MAX).zip(range(e.main_height, center_y));
+        let (across, up) = (range(e.main_width, center_x), range(e.main_height, center_y));
         let place = |x: i32, y: i32| {
             self.camera.world_rect(x as f32, y as f32 + 1.0, 1.0, 1.0, CELL_MARGIN)
         };
+        let Rect { w, h, .. } = place(0, 0);
+        let side = f64::from(self.size);
         let list = &mut *self.list;
-        list.columns.extend(across.clone().map(|(_, x)| place(x, 0)).map(|r| (r.x, r.w)));
-        list.rows.extend(up.clone().map(|(_, y)| place(0, y)).map(|r| (r.y, r.h)));
+        list.cell_size = (w, h);
+        let left = in_sight(across, |x| place(x, 0).x, (w, side), &mut list.columns);
+        let lowest = in_sight(up, |y| place(0, y).y, (h, side), &mut list.rows);
         list.before_cells = list.calls.len();
-        // What the kinds so far show; most cells are of the kind of the one before.
-        let mut known: Vec<(i32, Option<u16>)> = Vec::new();
-        let mut last = (SPACE, None);
-        for (column, x) in across {
-            for (row, y) in up.clone() {
-                let kind = e.get_obj(x, y);
-                if kind != last.0 {
-                    last = known.iter().find(|of| of.0 == kind).copied().unwrap_or_else(|| {
-                        let shown = if nothing(kind) { None } else { tile(game, e, kind) };
-                        let index = list.tiles.len() as u16;
-                        list.tiles.extend(shown);
-                        known.push((kind, shown.map(|_| index)));
-                        known[known.len() - 1]
-                    });
-                }
-                if let Some(tile) = last.1 {
-                    list.cells.push(Cell { tile, column, row });
-                }
-            }
+        let shown = |kind| if nothing(kind) { None } else { tile(game, e, kind) };
+        let mut tiles = Tiles::new(&mut list.tiles, shown);
+        let outside = e.out_of_bounds_object;
+        let (columns, rows) = (list.columns.len(), list.rows.len());
+        // Each cell is written, and overwritten by the next if it shows nothing: with no branch.
+        list.cells.resize(columns * rows, Cell { tile: NOTHING, column: 0, row: 0 });
+        let (cells, mut n) = (&mut list.cells[..], 0);
+        for column in 0..columns as u16 {
+            let mut row = 0;
+            e.grid.column(left + i32::from(column), lowest, rows, outside, |kind| {
+                let tile = tiles.of(kind);
+                cells[n] = Cell { tile, column, row };
+                n += usize::from(tile != NOTHING);
+                row += 1;
+            });
         }
+        list.cells.truncate(n);
     }
 
     fn sprite<G: Game>(&mut self, game: &G, e: &Engine, rect: Rect, look: Look) {
@@ -209,6 +209,73 @@ impl Look {
             rotation: entity.rotation,
             ratio: 0.0,
         }
+    }
+}
+
+/// Appends where those columns, or rows, begin that may show; the first of them. `length` is that of
+/// each, and `side` the frame's.
+fn in_sight(
+    all: RangeInclusive<i32>,
+    begin: impl Fn(i32) -> f64,
+    (length, side): (f64, f64),
+    edges: &mut Vec<f64>,
+) -> i32 {
+    let mut first = None;
+    // No more than a cell can count.
+    for i in all.take(u16::MAX.into()) {
+        let edge = begin(i);
+        if edge <= side && edge + length >= 0.0 {
+            edges.push(edge);
+            first = first.or(Some(i));
+        }
+    }
+    first.unwrap_or(0)
+}
+
+/// What cells of each kind show, asked of a game once for each kind.
+struct Tiles<'a, F> {
+    list: &'a mut Vec<Tile>,
+    shown: F,
+    /// The kinds so far, and the index of what they show.
+    known: Vec<(i32, u16)>,
+    /// The same of kinds from -1 up.
+    common: [u16; COMMON],
+}
+
+/// Kinds of cells are small numbers from -1 up.
+const COMMON: usize = 128;
+/// Stands for the index of what shows nothing.
+const NOTHING: u16 = u16::MAX;
+/// Stands for an index that was not asked for.
+const UNKNOWN: u16 = u16::MAX - 1;
+
+impl<'a, F: FnMut(i32) -> Option<Tile>> Tiles<'a, F> {
+    fn new(list: &'a mut Vec<Tile>, shown: F) -> Self {
+        Self { list, shown, known: Vec::new(), common: [UNKNOWN; COMMON] }
+    }
+
+    /// The index of what cells of a kind show, or [`NOTHING`].
+    #[inline(always)]
+    fn of(&mut self, kind: i32) -> u16 {
+        match self.common.get(kind.wrapping_add(1) as usize) {
+            Some(&index) if index != UNKNOWN => index,
+            _ => self.find(kind),
+        }
+    }
+
+    #[cold]
+    fn find(&mut self, kind: i32) -> u16 {
+        if let Some(&(_, index)) = self.known.iter().find(|known| known.0 == kind) {
+            return index;
+        }
+        let tile = (self.shown)(kind);
+        let index = tile.map_or(NOTHING, |_| self.list.len() as u16);
+        self.list.extend(tile);
+        self.known.push((kind, index));
+        if let Some(entry) = self.common.get_mut(kind.wrapping_add(1) as usize) {
+            *entry = index;
+        }
+        index
     }
 }
 

@@ -53,10 +53,6 @@ pub(super) struct Span {
     pub exact: bool,
 }
 
-impl Span {
-    pub const NOWHERE: Self = Self { p: f64::NAN, q: f64::NAN, texels: 0, exact: false };
-}
-
 /// Which pixels of a frame a span covers, and which texels they show.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Axis {
@@ -65,13 +61,15 @@ pub(super) struct Axis {
     /// Texel of pixel 0, 16.16.
     pub base: i32,
     pub step: i32,
+    /// The last texel.
+    pub last: i32,
 }
 
 impl Axis {
-    pub const NOTHING: Self = Self { first: 0, end: 0, base: 0, step: 0 };
+    pub const NOTHING: Self = Self { first: 0, end: 0, base: 0, step: 0, last: 0 };
 
     /// Section 5.
-    #[cold]
+    #[inline]
     pub fn of(Span { p, q, texels, exact }: Span, side: i32) -> Self {
         let n = texels as i32;
         let s = q - p;
@@ -106,7 +104,29 @@ impl Axis {
             end -= 1;
         }
         let base = base.wrapping_sub(first.wrapping_mul(step));
-        Self { first, end, base, step }
+        Self { first, end, base, step, last: n - 1 }
+    }
+
+    /// One side of a picture that is drawn as it is, `texels` long from `p` on: section 6.
+    pub fn unscaled(p: f64, texels: u32, side: i32) -> Self {
+        if p > f64::from(side - 1) {
+            return Self::NOTHING;
+        }
+        let low = rnd(p);
+        let end = low.saturating_add(texels as i32).min(side);
+        let (base, last) = (low.wrapping_mul(-65536), texels as i32 - 1);
+        Self { first: low.max(0), end, base, step: 65536, last }
+    }
+
+    /// One side of a fill: section 4.
+    pub fn filled(p: f64, length: f64, side: i32) -> Self {
+        let (a, b) = (rnd(p), rnd(p + length));
+        Self::pixels(a.min(b).max(0), a.max(b).min(side))
+    }
+
+    /// Pixels that show no texels.
+    pub fn pixels(first: i32, end: i32) -> Self {
+        Self { first, end, ..Self::NOTHING }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rows of a picture as a frame shows them: the same texel columns in each.
 
 use super::{
-    cpu::{LANES, WINDOW, texel_columns},
+    cpu::{Block, LANES, texel_columns},
     item::Item,
 };
 #[cfg(target_arch = "x86_64")]
@@ -18,45 +18,70 @@ pub struct Columns {
 /// The texels of eight neighbouring pixels, where these are within sixteen neighbours.
 #[derive(Clone, Copy)]
 struct Near {
-    first: usize,
+    first: u8,
     /// From the first on.
     offsets: [u32; LANES],
 }
 
 /// Texels that two vectors hold.
 const REACH: usize = 2 * LANES;
+/// Texels of a row that a byte can count, and so many more that none is out of bounds.
+pub const WINDOW: usize = 256 + REACH;
 
 impl Columns {
-    /// The columns of an item of at most [`WINDOW`] texels a row that is not turned, for `length`
+    /// The columns of an item of at most 256 texels a row that is not turned, for `length`
     /// pixels from `left` on.
     #[inline(always)]
     pub fn set(&mut self, item: &Item, left: i32, length: usize) {
         self.texels.clear();
         self.near.clear();
         for done in (0..length).step_by(LANES) {
-            let columns = texel_columns(item, left + done as i32, item.y0);
+            let columns: Block = texel_columns(item, left + done as i32, item.y0);
             self.texels.extend(columns.iter().map(|&column| column as u8));
             let least = columns.iter().fold(u32::MAX, |least, &column| least.min(column));
-            let first = (least as usize).min(WINDOW - REACH);
-            let offsets = columns.map(|column| column - first as u32);
+            let offsets = columns.map(|column| column - least);
             if offsets.iter().all(|&offset| offset < REACH as u32) {
-                self.near.push(Near { first, offsets });
+                self.near.push(Near { first: least as u8, offsets });
             }
         }
+        self.texels.truncate(length);
     }
 
-    /// Shows rows: of each the window that its texels are in, and its pixels, as many as there are
-    /// columns.
+    /// Shows `rows` rows, as many pixels of each as there are columns: the first from the first pixel
+    /// on, the others `side` apart. `window` tells where the texels of a row are.
     #[inline(always)]
-    pub fn show<'a>(&self, rows: impl Iterator<Item = (&'a [u32; WINDOW], &'a mut [u32])>) {
+    pub fn show<'a>(
+        &self,
+        pixels: &mut [u32],
+        side: usize,
+        rows: usize,
+        window: impl FnMut() -> &'a [u32; WINDOW],
+    ) {
+        let show = Show { columns: self, pixels, side, rows, window };
         #[cfg(target_arch = "x86_64")]
-        if self.near.len() * LANES == self.texels.len()
+        if self.near.len() == self.texels.len().div_ceil(LANES)
             && let Some(simd) = V3::try_new()
         {
-            return simd.vectorize(permuted::Permuted { simd, columns: self, rows });
+            return simd.vectorize(permuted::Permuted(simd, show));
         }
-        for (source, row) in rows {
-            look_up(source, &self.texels, row);
+        show.all(|source, row| look_up(source, &self.texels, row));
+    }
+}
+
+struct Show<'p, 'c, F> {
+    columns: &'c Columns,
+    pixels: &'p mut [u32],
+    side: usize,
+    rows: usize,
+    window: F,
+}
+
+impl<'a, F: FnMut() -> &'a [u32; WINDOW]> Show<'_, '_, F> {
+    #[inline(always)]
+    fn all(mut self, show: impl Fn(&[u32; WINDOW], &mut [u32])) {
+        let length = self.columns.texels.len();
+        for row in 0..self.rows {
+            show((self.window)(), &mut self.pixels[row * self.side..][..length]);
         }
     }
 }
@@ -71,42 +96,40 @@ fn look_up(source: &[u32; WINDOW], columns: &[u8], row: &mut [u32]) {
 /// Compilers do not find the instruction that takes eight texels out of eight.
 #[cfg(target_arch = "x86_64")]
 mod permuted {
-    use super::{Columns, LANES, WINDOW, look_up};
+    use super::{LANES, Show, WINDOW, look_up};
     use pulp::{NullaryFnOnce, cast, x86::V3};
 
-    pub struct Permuted<'c, R> {
-        pub simd: V3,
-        pub columns: &'c Columns,
-        pub rows: R,
-    }
+    pub struct Permuted<'p, 'c, F>(pub V3, pub Show<'p, 'c, F>);
 
-    impl<'a, R> NullaryFnOnce for Permuted<'_, R>
-    where
-        R: Iterator<Item = (&'a [u32; WINDOW], &'a mut [u32])>,
-    {
+    impl<'a, F: FnMut() -> &'a [u32; WINDOW]> NullaryFnOnce for Permuted<'_, '_, F> {
         type Output = ();
 
         #[inline(always)]
         fn call(self) {
-            let Self { simd, columns, rows } = self;
-            for (source, row) in rows {
-                let (blocks, rest) = row.as_chunks_mut::<LANES>();
-                for (block, near) in blocks.iter_mut().zip(&columns.near) {
-                    let of = |first: usize| {
-                        let texels: [u32; LANES] =
-                            *source[first..].first_chunk().expect("a window");
-                        simd.avx2._mm256_permutevar8x32_epi32(cast(texels), cast(near.offsets))
-                    };
-                    // Permutations look at three bits of an offset.
-                    let far = simd.avx2._mm256_cmpgt_epi32(
-                        cast(near.offsets),
-                        simd.avx._mm256_set1_epi32(LANES as i32 - 1),
-                    );
-                    let (low, high) = (of(near.first), of(near.first + LANES));
-                    *block = cast(simd.avx2._mm256_blendv_epi8(low, high, far));
-                }
-                look_up(source, &columns.texels[blocks.len() * LANES..], rest);
-            }
+            let Self(simd, show) = self;
+            let columns = show.columns;
+            show.all(
+                #[inline(always)]
+                |source, row| {
+                    let (blocks, rest) = row.as_chunks_mut::<LANES>();
+                    for (block, near) in blocks.iter_mut().zip(&columns.near) {
+                        let of = |first: usize| {
+                            let texels: [u32; LANES] =
+                                *source[first..].first_chunk().expect("a window");
+                            simd.avx2._mm256_permutevar8x32_epi32(cast(texels), cast(near.offsets))
+                        };
+                        // Permutations look at three bits of an offset.
+                        let far = simd.avx2._mm256_cmpgt_epi32(
+                            cast(near.offsets),
+                            simd.avx._mm256_set1_epi32(LANES as i32 - 1),
+                        );
+                        let first = usize::from(near.first);
+                        let (low, high) = (of(first), of(first + LANES));
+                        *block = cast(simd.avx2._mm256_blendv_epi8(low, high, far));
+                    }
+                    look_up(source, &columns.texels[blocks.len() * LANES..], rest);
+                },
+            );
         }
     }
 }

@@ -3,19 +3,20 @@
 //! Pixels are drawn in blocks of eight neighbours, which compilers make vector instructions of.
 
 use super::{
+    axis::Axis,
     columns::Columns,
+    grid::Grid,
     item::{FILL, Item, MIRRORED, OPAQUE},
     pictures::Pictures,
-    strips::Strips,
+    strips::{self, Row, Strips},
 };
+use gslab_envs::draw::Cell;
 use pulp::{Arch, Simd, WithSimd};
 
 /// Pixels of a block.
 pub(super) const LANES: usize = 8;
-/// Pixels of a row that are drawn faster one by one than as a block.
-const FEW: usize = 3;
-/// Texels of a row that a byte can count, so that no column is out of bounds.
-pub(super) const WINDOW: usize = 256;
+/// Half a block.
+const FEW: usize = 4;
 /// Neighbouring pixels or texels, premultiplied 0xAARRGGBB.
 pub(super) type Block = [u32; LANES];
 
@@ -43,6 +44,34 @@ pub struct Raster {
     pixels: Vec<u32>,
     strips: Strips,
     columns: Columns,
+    grid_columns: Vec<Along>,
+    grid_rows: Vec<Along>,
+}
+
+/// What cells cover along one axis: pixels, and the texels that the first eight of them show.
+#[derive(Clone, Copy)]
+struct Along {
+    first: u32,
+    length: u32,
+    texels: [u8; LANES],
+}
+
+impl Along {
+    #[inline(always)]
+    fn of(axis: &Axis) -> Self {
+        let length = (axis.end - axis.first).max(0) as u32;
+        let texels = texels_along(axis.base, (axis.step, 0), (axis.first, 0), axis.last);
+        let texels = strips::shown(texels, length as usize);
+        Self { first: axis.first as u32, length, texels }
+    }
+}
+
+#[inline(always)]
+fn along(axes: &[Axis], into: &mut Vec<Along>) {
+    into.clear();
+    for axis in axes {
+        into.push(Along::of(axis));
+    }
 }
 
 impl Raster {
@@ -54,6 +83,8 @@ impl Raster {
             pixels: vec![0; side * side + LANES],
             strips: Strips::default(),
             columns: Columns::default(),
+            grid_columns: Vec::new(),
+            grid_rows: Vec::new(),
         }
     }
 
@@ -65,6 +96,11 @@ impl Raster {
     /// Draws items on what there is, first to last.
     pub fn draw(&mut self, items: &[Item], pictures: &Pictures) {
         Arch::new().dispatch(Draw { raster: self, items, pictures });
+    }
+
+    /// Draws what [`Raster::draw`] would of the cells' items, without making one for each.
+    pub(super) fn draw_cells(&mut self, grid: &Grid, cells: &[Cell], pictures: &Pictures) {
+        Arch::new().dispatch(DrawCells { raster: self, grid, cells, pictures });
     }
 
     /// Draws items on black, first to last.
@@ -91,7 +127,7 @@ impl Raster {
             self.sampled(item, texels);
         } else if Strips::suit(item) {
             self.upright(item, texels);
-        } else if item.mode & OPAQUE != 0 && item.size & 0xffff <= WINDOW as i32 {
+        } else if item.mode & OPAQUE != 0 && item.size & 0xffff <= 256 {
             self.opaque(item, texels);
         } else {
             self.sampled(item, texels);
@@ -125,22 +161,59 @@ impl Raster {
         let (left, first, length) = self.row(item, item.y0);
         let mut done = 0;
         while done < length {
-            let strip = self.strips.find(item, left + done as i32, length - done, texels);
-            let below = below(length - done);
+            let columns = texel_columns(item, left + done as i32, item.y0);
+            let columns = strips::shown(columns, length - done);
+            let strip = self.strips.find(item, columns, texels);
+            let last = (item.size >> 16) - 1;
             let mut v = item.v0.wrapping_add(item.y0.wrapping_mul(item.dvdy));
-            let mut at = first + done;
-            for _ in item.y0..item.y1 {
-                let source = &strip[((v >> 16).max(0) as usize).min(strip.len() - 1)];
-                let pixels = block(&mut self.pixels, at);
-                if item.mode & OPAQUE != 0 {
-                    cover(source, &below, pixels);
-                } else {
-                    blend(source, pixels);
-                }
-                v = v.wrapping_add(item.dvdy);
-                at += self.side;
-            }
+            let rows = (item.y0..item.y1).map(
+                #[inline(always)]
+                |_| {
+                    let row = (v >> 16).clamp(0, last);
+                    v = v.wrapping_add(item.dvdy);
+                    row as usize
+                },
+            );
+            let opaque = item.mode & OPAQUE != 0;
+            show(
+                strip,
+                rows,
+                below(length - done),
+                opaque,
+                &mut self.pixels[first + done..],
+                self.side,
+            );
             done += LANES;
+        }
+    }
+
+    /// Cells of one column that show the same: a block a row, as they cover no more than that.
+    #[inline(always)]
+    fn cells(&mut self, grid: &Grid, cells: &[Cell], texels: &[u32]) {
+        let (item, column, rows) = grid.shown(cells[0]);
+        if !Strips::suit(item) {
+            return self.draw_each(grid, cells, texels);
+        }
+        let (x, rows) = (&self.grid_columns[column], &self.grid_rows[rows..]);
+        if x.length == 0 {
+            return;
+        }
+        let strip = self.strips.find(item, x.texels, texels);
+        let below = below(x.length as usize);
+        let opaque = item.mode & OPAQUE != 0;
+        for cell in cells {
+            let y = &rows[usize::from(cell.row)];
+            let rows = y.texels[..y.length as usize].iter().map(|&row| usize::from(row));
+            let first = y.first as usize * self.side + x.first as usize;
+            show(strip, rows, below, opaque, &mut self.pixels[first..], self.side);
+        }
+    }
+
+    /// Cells as the items that they are.
+    #[inline(always)]
+    fn draw_each(&mut self, grid: &Grid, cells: &[Cell], texels: &[u32]) {
+        for item in cells.iter().filter_map(|&cell| grid.item(cell)) {
+            self.draw_item(&item, texels);
         }
     }
 
@@ -153,58 +226,77 @@ impl Raster {
         }
         let (width, last_row) = ((item.size & 0xffff) as usize, (item.size >> 16) - 1);
         self.columns.set(item, left, length);
-        let rows = self.pixels[first..].chunks_mut(self.side);
         let mut v = item.v0.wrapping_add(item.y0.wrapping_mul(item.dvdy));
-        self.columns.show(rows.take((item.y1 - item.y0) as usize).map(
+        let rows = (item.y1 - item.y0) as usize;
+        self.columns.show(
+            &mut self.pixels[first..],
+            self.side,
+            rows,
             #[inline(always)]
-            |row| {
+            || {
                 let texel = item.texel as usize + (v >> 16).clamp(0, last_row) as usize * width;
                 v = v.wrapping_add(item.dvdy);
-                let window = texels[texel..].first_chunk().expect("more texels than pictures have");
-                (window, &mut row[..length])
+                texels[texel..].first_chunk().expect("more texels than pictures have")
             },
-        ));
+        );
     }
 
     /// Any picture.
     #[inline(always)]
     fn sampled(&mut self, item: &Item, texels: &[u32]) {
-        let width = (item.size & 0xffff) as u32;
-        let picture = &texels[item.texel as usize..][..(width * (item.size >> 16) as u32) as usize];
+        // A copy, so that nothing is read again after each pixel that is written.
+        let item = *item;
+        let picture = &texels[item.texel as usize..][..area(&item)];
         for y in item.y0..item.y1 {
-            let (left, first, length) = self.row(item, y);
-            if length <= FEW {
-                for i in 0..length {
-                    let x = left + i as i32;
-                    let ([column, ..], [row, ..]) =
-                        (texel_columns(item, x, y), texel_rows(item, x, y));
-                    let mut source = picture[(row * width + column) as usize];
-                    if item.opacity < 255 {
-                        source = scale(source, item.opacity as u32);
-                    }
-                    let pixel = &mut self.pixels[first + i];
-                    *pixel = over(source, *pixel);
+            let (left, first, length) = self.row(&item, y);
+            let mut done = 0;
+            while done < length {
+                let (x, pixels) = (left + done as i32, &mut self.pixels[first + done..]);
+                if length - done <= FEW {
+                    let source = sample(&item, picture, (x, y), length - done);
+                    blend(&source, pixels.first_chunk_mut::<FEW>().expect("there is a block more"));
+                    break;
                 }
-                continue;
-            }
-            for done in (0..length).step_by(LANES) {
-                let x = left + done as i32;
-                let (columns, rows) = (texel_columns(item, x, y), texel_rows(item, x, y));
-                let mut source = [0; LANES];
-                for i in 0..LANES {
-                    source[i] = picture[(rows[i] * width + columns[i]) as usize];
-                }
-                let below = below(length - done);
-                for i in 0..LANES {
-                    source[i] &= !below[i];
-                }
-                if item.opacity < 255 {
-                    source.iter_mut().for_each(|texel| *texel = scale(*texel, item.opacity as u32));
-                }
-                blend(&source, block(&mut self.pixels, first + done));
+                let source = sample(&item, picture, (x, y), length - done);
+                blend(&source, block(pixels, 0));
+                done += LANES;
             }
         }
     }
+}
+
+/// Texels of an item's picture.
+fn area(item: &Item) -> usize {
+    ((item.size & 0xffff) * (item.size >> 16)) as usize
+}
+
+/// What the first `length` of neighbouring pixels from (x, y) on show of a picture.
+#[inline(always)]
+fn sample<const N: usize>(
+    item: &Item,
+    picture: &[u32],
+    (x, y): (i32, i32),
+    length: usize,
+) -> [u32; N] {
+    let width = (item.size & 0xffff) as u32;
+    let (columns, rows): ([u32; N], [u32; N]) = (texel_columns(item, x, y), texel_rows(item, x, y));
+    let (mut source, below) = ([0; N], below(length));
+    for i in 0..N {
+        source[i] = picture[(rows[i] * width + columns[i]) as usize];
+    }
+    for i in 0..N {
+        source[i] &= !below[i];
+    }
+    faded(source, item.opacity)
+}
+
+/// Colours at a constant opacity.
+#[inline(always)]
+fn faded<const N: usize>(mut colours: [u32; N], opacity: i32) -> [u32; N] {
+    if opacity < 255 {
+        colours.iter_mut().for_each(|colour| *colour = scale(*colour, opacity as u32));
+    }
+    colours
 }
 
 /// [`Raster::draw`] for the vector instructions that the machine has.
@@ -225,6 +317,32 @@ impl WithSimd for Draw<'_> {
     }
 }
 
+/// [`Raster::draw_cells`] for the vector instructions that the machine has.
+struct DrawCells<'a> {
+    raster: &'a mut Raster,
+    grid: &'a Grid,
+    cells: &'a [Cell],
+    pictures: &'a Pictures,
+}
+
+impl WithSimd for DrawCells<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { raster, grid, cells, pictures } = self;
+        along(grid.columns(), &mut raster.grid_columns);
+        along(grid.rows(), &mut raster.grid_rows);
+        let mut all = raster.grid_columns.iter().chain(&raster.grid_rows);
+        if all.any(|along| along.length > LANES as u32) {
+            return raster.draw_each(grid, cells, pictures.texels());
+        }
+        for cells in cells.chunk_by(|a, b| (a.tile, a.column) == (b.tile, b.column)) {
+            raster.cells(grid, cells, pictures.texels());
+        }
+    }
+}
+
 /// The block that begins at a pixel.
 #[inline(always)]
 fn block(pixels: &mut [u32], first: usize) -> &mut Block {
@@ -233,12 +351,45 @@ fn block(pixels: &mut [u32], first: usize) -> &mut Block {
 
 /// All bits of what the first `length` pixels of a block do not hide.
 #[inline(always)]
-fn below(length: usize) -> Block {
-    let mut below = [0; LANES];
-    for (i, bits) in below.iter_mut().enumerate() {
-        *bits = if i < length { 0 } else { u32::MAX };
+pub(super) fn below(length: usize) -> &'static Block {
+    const BELOW: [Block; LANES + 1] = {
+        let mut below = [[u32::MAX; LANES]; LANES + 1];
+        let mut length = 0;
+        while length <= LANES {
+            let mut i = 0;
+            while i < length {
+                below[length][i] = 0;
+                i += 1;
+            }
+            length += 1;
+        }
+        below
+    };
+    &BELOW[length.min(LANES)]
+}
+
+/// Shows rows of a strip one below another, from the first pixel on.
+#[inline(always)]
+fn show(
+    strip: &[Row],
+    rows: impl Iterator<Item = usize>,
+    below: &Block,
+    opaque: bool,
+    pixels: &mut [u32],
+    side: usize,
+) {
+    let mut at = 0;
+    if opaque {
+        for row in rows {
+            cover(&strip[row].0, below, block(pixels, at));
+            at += side;
+        }
+    } else {
+        for row in rows {
+            blend(&strip[row].0, block(pixels, at));
+            at += side;
+        }
     }
-    below
 }
 
 /// [`blend`], where what is not transparent is opaque.
@@ -252,9 +403,9 @@ fn cover(source: &Block, below: &Block, pixels: &mut Block) {
 }
 
 #[inline(always)]
-fn blend(source: &Block, below: &mut Block) {
+fn blend<const N: usize>(source: &[u32; N], below: &mut [u32; N]) {
     let (source, mut mixed) = (*source, *below);
-    for i in 0..LANES {
+    for i in 0..N {
         mixed[i] = over(source[i], mixed[i]);
     }
     *below = mixed;
@@ -262,7 +413,7 @@ fn blend(source: &Block, below: &mut Block) {
 
 /// The texel columns that pixels (x, y), (x + 1, y)... show.
 #[inline(always)]
-pub(super) fn texel_columns(item: &Item, x: i32, y: i32) -> Block {
+pub(super) fn texel_columns<const N: usize>(item: &Item, x: i32, y: i32) -> [u32; N] {
     let last = (item.size & 0xffff) - 1;
     let mut columns = texels_along(item.u0, (item.dudx, item.dudy), (x, y), last);
     if item.mode & MIRRORED != 0 {
@@ -273,14 +424,19 @@ pub(super) fn texel_columns(item: &Item, x: i32, y: i32) -> Block {
 
 /// The texel rows that they show.
 #[inline(always)]
-fn texel_rows(item: &Item, x: i32, y: i32) -> Block {
+fn texel_rows<const N: usize>(item: &Item, x: i32, y: i32) -> [u32; N] {
     texels_along(item.v0, (item.dvdx, item.dvdy), (x, y), (item.size >> 16) - 1)
 }
 
 #[inline(always)]
-fn texels_along(base: i32, (dx, dy): (i32, i32), (x, y): (i32, i32), last: i32) -> Block {
+fn texels_along<const N: usize>(
+    base: i32,
+    (dx, dy): (i32, i32),
+    (x, y): (i32, i32),
+    last: i32,
+) -> [u32; N] {
     let first = base.wrapping_add(x.wrapping_mul(dx)).wrapping_add(y.wrapping_mul(dy));
-    let mut along = [0; LANES];
+    let mut along = [0; N];
     for (lane, texel) in (0..).zip(&mut along) {
         *texel = (first.wrapping_add(dx.wrapping_mul(lane)) >> 16).clamp(0, last) as u32;
     }

@@ -2,19 +2,22 @@
 
 use super::{
     cpu::Raster,
+    grid::Grid,
     item::{Builder, Item},
     pictures::Pictures,
     rgb::{Region, read_rgb, write_rgb},
 };
 use crate::pool::Pool;
-use gslab_envs::draw::DrawList;
-use std::sync::Arc;
+use gslab_envs::draw::{Cell, DrawList, Strokes};
+use std::{ops::Range, sync::Arc};
 
 /// Fewer strokes than this in common are not worth keeping: the black below and a scrolling
 /// background never are.
 const FEWEST_KEPT: usize = 2;
 /// What is kept grows only by at least as many strokes.
 const GROWTH: usize = 8;
+/// To go through more items than this for what they cover takes longer than to convert all pixels.
+const MANY: usize = 100;
 
 /// Draws the frames of any number of worlds of one environment, one after another.
 pub struct Painter {
@@ -137,19 +140,42 @@ impl Painter {
         3 * (self.size() * self.size()) as usize
     }
 
-    /// Turns some of the strokes into items.
-    fn build(&mut self, strokes: std::ops::Range<usize>) {
-        self.items.clear();
-        self.builder.build(&self.list, strokes, &self.pictures, &mut self.items);
+    /// Turns strokes into items, but for the cells among them, whose grid it works out.
+    fn build(&mut self, strokes: Range<usize>) -> Built<'_> {
+        let Self { pictures, builder, list, items, region, raster } = self;
+        let Strokes { before, cells, after } = list.strokes(strokes);
+        items.clear();
+        builder.calls(before, pictures, items);
+        let mut split = items.len();
+        builder.calls(after, pictures, items);
+        if cells.is_empty() {
+            split = items.len();
+        }
+        let (before, after) = items.split_at(split);
+        let grid = builder.grid(list, cells, pictures);
+        Built { before, grid, cells, after, pictures, region, raster }
     }
 
     /// Draws the first strokes on black.
     fn draw_first(&mut self, strokes: usize, out: &mut [u8]) {
-        self.build(0..strokes);
-        self.region.fill();
-        self.raster.draw_on_black(&self.items, &self.pictures);
-        write_rgb(self.raster.pixels(), &self.region, out);
+        let Built { before, grid, cells, after, pictures, region, raster } = self.build(0..strokes);
+        raster.draw_on_black(before, pictures);
+        raster.draw_cells(grid, cells, pictures);
+        raster.draw(after, pictures);
+        region.fill();
+        write_rgb(raster.pixels(), region, out);
     }
+}
+
+/// Strokes that are ready to be drawn, and with what.
+struct Built<'a> {
+    before: &'a [Item],
+    grid: &'a Grid,
+    cells: &'a [Cell],
+    after: &'a [Item],
+    pictures: &'a Pictures,
+    region: &'a mut Region,
+    raster: &'a mut Raster,
 }
 
 impl Kept {
@@ -162,13 +188,23 @@ impl Kept {
 
     /// Draws the strokes that are not kept on top of those that are.
     fn draw(&self, painter: &mut Painter, out: &mut [u8]) {
-        painter.build(self.strokes..painter.list.len());
-        let Painter { items, pictures, region, raster, .. } = painter;
-        region.clear();
-        items.iter().for_each(|item| region.add(item));
-        out.copy_from_slice(&self.rgb);
+        let rest = self.strokes..painter.list.len();
+        let Built { before, grid, cells, after, pictures, region, raster } = painter.build(rest);
+        if before.len() + cells.len() + after.len() > MANY {
+            region.fill();
+        } else {
+            region.clear();
+            before.iter().chain(after).for_each(|item| region.add(item));
+            for &cell in cells {
+                let (x, y) = grid.axes(cell);
+                region.add_rows(y.first..y.end, (x.first, x.end));
+            }
+            out.copy_from_slice(&self.rgb);
+        }
         read_rgb(&self.rgb, region, raster.pixels());
-        raster.draw(items, pictures);
+        raster.draw(before, pictures);
+        raster.draw_cells(grid, cells, pictures);
+        raster.draw(after, pictures);
         write_rgb(raster.pixels(), region, out);
     }
 }

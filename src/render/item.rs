@@ -6,10 +6,11 @@
 
 use super::{
     axis::{Axis, Span, ceil, rnd, trunc},
+    grid::Grid,
     pictures::{Pictures, Texture},
 };
 use bytemuck::{Pod, Zeroable};
-use gslab_envs::draw::{Call, Cell, Colour, DrawList, Rect, Strokes, Tile};
+use gslab_envs::draw::{Call, Cell, Colour, DrawList, Rect, Strokes};
 use std::ops::Range;
 
 /// One shape to be drawn, 64 bytes. All arithmetic on it is 32 bit and wraps; places are pixels,
@@ -48,6 +49,22 @@ pub struct Item {
 }
 
 impl Item {
+    /// Where two axes cross, if they do.
+    #[inline]
+    pub(super) fn at(&self, x: Axis, y: Axis) -> Option<Self> {
+        (x.first < x.end && y.first < y.end).then_some(Self {
+            y0: y.first,
+            y1: y.end,
+            xl: x.first << 16,
+            xr: x.end << 16,
+            u0: x.base,
+            v0: y.base,
+            dudx: x.step,
+            dvdy: y.step,
+            ..*self
+        })
+    }
+
     /// The columns of row `y`, one of the item's, on a frame of `side` columns: first, and the one
     /// after the last, which is not greater if there are none.
     #[inline(always)]
@@ -69,26 +86,16 @@ pub const MIRRORED: i32 = 256;
 pub const OPAQUE: i32 = 512;
 
 /// Builds the items of frames of one size.
-///
-/// A grid of cells asks for the same few spans again and again: how they are sampled is kept.
 #[derive(Clone, Debug)]
 pub struct Builder {
     side: i32,
-    spans: Vec<(Span, Axis)>,
-    /// How the columns of the frame's grid were sampled last, and for how many texels.
-    columns: Vec<(u32, Axis)>,
-    /// The same of its rows.
-    rows: Vec<(u32, Axis)>,
+    grid: Grid,
 }
-
-/// Number of spans that are kept; a power of two.
-const SPANS: usize = 256;
 
 impl Builder {
     /// For frames of `size * size` pixels.
     pub fn new(size: u32) -> Self {
-        let spans = vec![(Span::NOWHERE, Axis::NOTHING); SPANS];
-        Self { side: size as i32, spans, columns: Vec::new(), rows: Vec::new() }
+        Self { side: size as i32, grid: Grid::default() }
     }
 
     /// Side of a frame in pixels.
@@ -104,30 +111,15 @@ impl Builder {
         pictures: &Pictures,
         items: &mut Vec<Item>,
     ) {
-        for (grid, n) in
-            [(&mut self.columns, list.columns.len()), (&mut self.rows, list.rows.len())]
-        {
-            grid.clear();
-            grid.resize(n, (0, Axis::NOTHING));
-        }
         let Strokes { before, cells, after } = list.strokes(strokes);
         self.calls(before, pictures, items);
-        for &Cell { tile, column, row } in cells {
-            let ((x, w), (y, h)) = (list.columns[usize::from(column)], list.rows[usize::from(row)]);
-            let rect = Rect { x, y, w, h };
-            match list.tiles[usize::from(tile)] {
-                Tile::Picture(picture) => {
-                    self.cell(pictures.texture(picture), rect, (column, row), items);
-                }
-                Tile::Fill { colour, margin, side } => {
-                    fill(rect.part(margin, margin, side, side), colour, self.side, items);
-                }
-            }
-        }
+        let grid = self.grid(list, cells, pictures);
+        items.extend(cells.iter().filter_map(|&cell| grid.item(cell)));
         self.calls(after, pictures, items);
     }
 
-    fn calls(&mut self, calls: &[Call], pictures: &Pictures, items: &mut Vec<Item>) {
+    /// Appends the items of calls that show on a frame.
+    pub(super) fn calls(&mut self, calls: &[Call], pictures: &Pictures, items: &mut Vec<Item>) {
         for call in calls {
             match *call {
                 Call::Image { picture, rect, mirror, opacity, turn } => {
@@ -145,60 +137,53 @@ impl Builder {
         }
     }
 
-    #[inline]
-    fn cell(
-        &mut self,
-        texture: Texture,
-        rect: Rect,
-        (column, row): (u16, u16),
-        items: &mut Vec<Item>,
-    ) {
-        let (column, row) = (usize::from(column), usize::from(row));
-        let Rect { x, y, w, h } = rect;
-        let image = Image { texture, rect, mirror: false, opacity: 255 };
-        if w == f64::from(texture.width) && h == f64::from(texture.height) {
-            return unscaled(&image, (x, y), self.side, items);
+    /// The grid that cells of a list are in.
+    pub(super) fn grid(&mut self, list: &DrawList, cells: &[Cell], pictures: &Pictures) -> &Grid {
+        if !cells.is_empty() {
+            self.grid.set(list, pictures, self.side);
         }
-        if self.columns[column].0 != texture.width {
-            let span = Span { p: x, q: x + w, texels: texture.width, exact: false };
-            self.columns[column] = (texture.width, self.axis(span));
-        }
-        if self.rows[row].0 != texture.height {
-            let span = Span { p: y, q: y + h, texels: texture.height, exact: false };
-            self.rows[row] = (texture.height, self.axis(span));
-        }
-        image.stretched(self.columns[column].1, self.rows[row].1, items);
+        &self.grid
     }
 }
 
 /// Section 4.
-fn fill(rect: Rect, colour: Colour, side: i32, items: &mut Vec<Item>) {
-    let span = |low: f64, length: f64| {
-        let (a, b) = (rnd(low), rnd(low + length));
-        (a.min(b).max(0), a.max(b).min(side))
-    };
-    let ((x0, x1), (y0, y1)) = (span(rect.x, rect.w), span(rect.y, rect.h));
-    fill_pixels((x0, x1), (y0, y1), colour, items);
+fn fill(Rect { x, y, w, h }: Rect, colour: Colour, side: i32, items: &mut Vec<Item>) {
+    fill_pixels(Axis::filled(x, w, side), Axis::filled(y, h, side), colour, items);
 }
 
 /// Fills pixels that lie within the frame.
-fn fill_pixels((x0, x1): (i32, i32), (y0, y1): (i32, i32), colour: Colour, items: &mut Vec<Item>) {
-    let [r, g, b, a] = colour.map(i32::from);
-    if x0 >= x1 || y0 >= y1 || a == 0 {
-        return;
+fn fill_pixels(x: Axis, y: Axis, colour: Colour, items: &mut Vec<Item>) {
+    if colour[3] > 0 {
+        items.extend(filled(colour).at(x, y));
     }
+}
+
+/// A fill that is nowhere yet.
+pub(super) fn filled(colour: Colour) -> Item {
+    let [r, g, b, a] = colour.map(i32::from);
     let premultiplied = |v: i32| (2 * v * a + 255) / 510;
-    items.push(Item {
-        y0,
-        y1,
-        xl: x0 << 16,
-        xr: x1 << 16,
+    Item {
         texel: a << 24 | premultiplied(r) << 16 | premultiplied(g) << 8 | premultiplied(b),
         size: 1 | 1 << 16,
         mode: if a == 255 { FILL | OPAQUE } else { FILL },
         opacity: 255,
         ..Item::default()
-    });
+    }
+}
+
+/// A picture that is nowhere yet, at an opacity of 1 to 255.
+#[inline]
+pub(super) fn pictured(texture: Texture, mirror: bool, opacity: i32) -> Item {
+    let Texture { first, width, height, background, opaque } = texture;
+    let mut mode = if background { BACKGROUND } else { SPRITE };
+    if mirror {
+        mode |= MIRRORED;
+    }
+    if opaque && opacity == 255 {
+        mode |= OPAQUE;
+    }
+    let size = width as i32 | (height as i32) << 16;
+    Item { texel: first as i32, size, mode, opacity, ..Item::default() }
 }
 
 /// A picture on its way to the frame.
@@ -219,38 +204,7 @@ impl Image {
 
     #[inline]
     fn item(&self) -> Item {
-        let Texture { first, width, height, background, opaque } = self.texture;
-        let mut mode = if background { BACKGROUND } else { SPRITE };
-        if self.mirror {
-            mode |= MIRRORED;
-        }
-        if opaque && self.opacity == 255 {
-            mode |= OPAQUE;
-        }
-        Item {
-            texel: first as i32,
-            size: width as i32 | (height as i32) << 16,
-            mode,
-            opacity: self.opacity,
-            ..Item::default()
-        }
-    }
-
-    #[inline]
-    fn stretched(&self, x: Axis, y: Axis, items: &mut Vec<Item>) {
-        if x.first < x.end && y.first < y.end {
-            items.push(Item {
-                y0: y.first,
-                y1: y.end,
-                xl: x.first << 16,
-                xr: x.end << 16,
-                u0: x.base,
-                v0: y.base,
-                dudx: x.step,
-                dvdy: y.step,
-                ..self.item()
-            });
-        }
+        pictured(self.texture, self.mirror, self.opacity)
     }
 }
 
@@ -301,7 +255,11 @@ impl Builder {
         let Rect { x, y, w, h } = image.rect;
         let (width, height) = (image.texture.width, image.texture.height);
         if w == f64::from(width) && h == f64::from(height) {
-            unscaled(image, (x + tx, y + ty), self.side, items);
+            // Section 6.
+            let side = self.side;
+            let (x, y) =
+                (Axis::unscaled(x + tx, width, side), Axis::unscaled(y + ty, height, side));
+            items.extend(image.item().at(x, y));
         } else {
             let across = (x + tx, (x + w) + tx);
             let down = (y + ty, (y + h) + ty);
@@ -320,50 +278,16 @@ impl Builder {
         let Texture { width, height, background, .. } = image.texture;
         // Much of what a world lists is not in view, which is seen sooner than where exactly.
         let side = f64::from(self.side);
-        let beside = |(p, q): (f64, f64)| p.max(q) < -1.0 || p.min(q) > side + 1.0;
+        let beside =
+            |(p, q): (f64, f64)| (p < -1.0 && q < -1.0) || (p > side + 1.0 && q > side + 1.0);
         if beside(across) || beside(down) {
             return;
         }
         let exact = background || image.opacity < 255;
         let span = |(p, q), texels| Span { p, q, texels, exact };
-        let x = self.axis(span(across, width));
-        let y = self.axis(span(down, height));
-        image.stretched(x, y, items);
-    }
-
-    #[inline]
-    fn axis(&mut self, span: Span) -> Axis {
-        let bits = span.p.to_bits().rotate_left(32) ^ span.q.to_bits() ^ u64::from(span.texels);
-        let slot = bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SPANS.ilog2());
-        let entry = &mut self.spans[slot as usize];
-        if entry.0 != span {
-            *entry = (span, Axis::of(span, self.side));
-        }
-        entry.1
-    }
-}
-
-/// Section 6.
-fn unscaled(image: &Image, (x, y): (f64, f64), side: i32, items: &mut Vec<Item>) {
-    if x > f64::from(side - 1) || y > f64::from(side - 1) {
-        return;
-    }
-    let (left, top) = (rnd(x), rnd(y));
-    let (width, height) = (image.texture.width as i32, image.texture.height as i32);
-    let (x0, x1) = (left.max(0), left.saturating_add(width).min(side));
-    let (y0, y1) = (top.max(0), top.saturating_add(height).min(side));
-    if x0 < x1 && y0 < y1 {
-        items.push(Item {
-            y0,
-            y1,
-            xl: x0 << 16,
-            xr: x1 << 16,
-            u0: left.wrapping_mul(-65536),
-            v0: top.wrapping_mul(-65536),
-            dudx: 65536,
-            dvdy: 65536,
-            ..image.item()
-        });
+        let x = Axis::of(span(across, width), self.side);
+        let y = Axis::of(span(down, height), self.side);
+        items.extend(image.item().at(x, y));
     }
 }
 
@@ -488,8 +412,8 @@ fn compass(width: f64) -> (i32, &'static [(i32, i32)]) {
 fn ellipse(rect: Rect, colour: Colour, border: bool, side: i32, items: &mut Vec<Item>) {
     if border && side == 64 {
         let (first, rows) = compass(rect.w);
-        for (y, &columns) in (first..).zip(rows) {
-            fill_pixels(columns, (y, y + 1), colour, items);
+        for (y, &(left, right)) in (first..).zip(rows) {
+            fill_pixels(Axis::pixels(left, right), Axis::pixels(y, y + 1), colour, items);
         }
         return;
     }
@@ -503,8 +427,8 @@ fn ellipse(rect: Rect, colour: Colour, border: bool, side: i32, items: &mut Vec<
     for y in rnd(rect.y).max(0)..rnd(rect.y + rect.h).min(side) {
         let up = (f64::from(y) + 0.5 - cy) / ry;
         let half = rx * (1.0 - up * up).max(0.0).sqrt();
-        let columns = (rnd(cx - half).max(0), rnd(cx + half).min(side));
-        fill_pixels(columns, (y, y + 1), colour, items);
+        let columns = Axis::pixels(rnd(cx - half).max(0), rnd(cx + half).min(side));
+        fill_pixels(columns, Axis::pixels(y, y + 1), colour, items);
     }
 }
 
@@ -526,7 +450,8 @@ fn line(from: (i32, i32), to: (i32, i32), colour: Colour, side: i32, items: &mut
         let (x, y) = pixel(drawn);
         let in_row = (drawn..=along).take_while(|&i| pixel(i).1 == y).count() as i32;
         if (0..side).contains(&y) {
-            fill_pixels((x.max(0), (x + in_row).min(side)), (y, y + 1), colour, items);
+            let columns = Axis::pixels(x.max(0), (x + in_row).min(side));
+            fill_pixels(columns, Axis::pixels(y, y + 1), colour, items);
         }
         drawn += in_row;
     }

@@ -10,6 +10,7 @@ pub mod cpu;
 pub mod frame;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+mod grid;
 pub mod item;
 pub mod pictures;
 #[cfg(feature = "gpu")]

@@ -1,6 +1,6 @@
 //! The pictures of an environment as texels: our own art, or the original's images.
 
-use super::cpu::WINDOW;
+use super::columns::WINDOW;
 use gslab_envs::{
     draw::Picture,
     procgen::{camera::VIEW, game::Facts, games},

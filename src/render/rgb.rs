@@ -3,6 +3,7 @@
 use super::item::Item;
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::V3;
+use std::ops::Range;
 
 /// A span of columns for each row, out of which nothing changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,18 +12,21 @@ pub struct Region {
     rows: Vec<(i32, i32)>,
 }
 
+/// No columns, and fewer than any.
+const NONE: (i32, i32) = (i32::MAX, 0);
+
 impl Region {
     pub fn all(size: u32) -> Self {
         Self { rows: vec![(0, size as i32); size as usize] }
     }
 
     pub fn none(size: u32) -> Self {
-        Self { rows: vec![(0, 0); size as usize] }
+        Self { rows: vec![NONE; size as usize] }
     }
 
     /// Empties the region.
     pub fn clear(&mut self) {
-        self.rows.fill((0, 0));
+        self.rows.fill(NONE);
     }
 
     /// Makes it the whole frame.
@@ -31,20 +35,32 @@ impl Region {
         self.rows.fill((0, side));
     }
 
-    /// Takes in all pixels that an item may touch.
+    /// Takes in all pixels that an item may touch, and more where it is turned.
+    #[inline]
     pub fn add(&mut self, item: &Item) {
-        let side = self.rows.len() as i32;
-        let columns = |y| {
-            let (left, right) = item.columns(y, side);
-            // In fours, as pixels are converted.
-            if left < right { (left & !3, ((right + 3) & !3).min(side)) } else { (0, 0) }
+        let last = item.y1 - 1 - item.y0;
+        // Edges are straight, unless they are so far out that they wrap.
+        let edge = |x: i32, dx: i32| last.checked_mul(dx).and_then(|dx| x.checked_add(dx));
+        let columns = match (edge(item.xl, item.dxl), edge(item.xr, item.dxr)) {
+            (Some(left), Some(right)) => (item.xl.min(left) >> 16, item.xr.max(right) >> 16),
+            _ => (0, i32::MAX),
         };
-        let rows = &mut self.rows[item.y0 as usize..item.y1 as usize];
-        if (item.dxl, item.dxr) == (0, 0) {
-            let columns = columns(item.y0);
-            rows.iter_mut().for_each(|row| *row = hull(*row, columns));
-        } else {
-            rows.iter_mut().zip(item.y0..).for_each(|(row, y)| *row = hull(*row, columns(y)));
+        self.add_rows(item.y0..item.y1, columns);
+    }
+
+    /// Takes in some columns of some rows, from the first to the one after the last.
+    #[inline]
+    pub(super) fn add_rows(&mut self, rows: Range<i32>, (left, right): (i32, i32)) {
+        let side = self.rows.len() as i32;
+        let (left, right) = (left.max(0), right.min(side));
+        if rows.is_empty() || left >= right {
+            return;
+        }
+        // In fours, as pixels are converted.
+        let columns = (left & !3, ((right + 3) & !3).min(side));
+        let rows = &mut self.rows[rows.start as usize..rows.end as usize];
+        for row in rows {
+            *row = (row.0.min(columns.0), row.1.max(columns.1));
         }
     }
 
@@ -53,16 +69,6 @@ impl Region {
         let side = self.rows.len();
         let rows = self.rows.iter().enumerate().filter(|(_, (left, right))| left < right);
         rows.map(move |(y, &(left, right))| (y * side + left as usize, y * side + right as usize))
-    }
-}
-
-/// The columns from the first to the last of two spans, either of which may be empty.
-#[inline]
-fn hull(a: (i32, i32), b: (i32, i32)) -> (i32, i32) {
-    match (a.0 < a.1, b.0 < b.1) {
-        (true, true) => (a.0.min(b.0), a.1.max(b.1)),
-        (true, false) => a,
-        (false, _) => b,
     }
 }
 
