@@ -83,17 +83,8 @@ pub enum Tile {
     },
 }
 
-/// A cell of a grid. Of these a frame may have hundreds: they are small, so that listing them, and
-/// seeing that they are the same as before, is quick.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cell {
-    /// Index in [`DrawList::tiles`].
-    pub tile: u16,
-    /// Index in [`DrawList::columns`].
-    pub column: u16,
-    /// Index in [`DrawList::rows`].
-    pub row: u16,
-}
+/// Stands in [`DrawList::cells`] for a cell that shows nothing.
+pub const EMPTY: u16 = u16::MAX;
 
 /// What a frame shows: calls, and among them the cells of one grid. First to last, as they cover one
 /// another: `calls[..before_cells]`, `cells`, `calls[before_cells..]`; these are its strokes,
@@ -101,12 +92,15 @@ pub struct Cell {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DrawList {
     pub calls: Vec<Call>,
-    pub cells: Vec<Cell>,
+    /// What each cell of the grid shows, column after column: index in `tiles`, or [`EMPTY`]. Of these
+    /// a frame may have hundreds: they are small, so that listing them, and seeing that they are the
+    /// same as before, is quick.
+    pub cells: Vec<u16>,
     /// Calls that the cells cover.
     pub before_cells: usize,
     /// What the cells show.
     pub tiles: Vec<Tile>,
-    /// Left edge of each column of the grid, in pixels.
+    /// Left edge of each column of the grid, in pixels; there are as many cells as columns times rows.
     pub columns: Vec<f64>,
     /// Upper edge of each of its rows.
     pub rows: Vec<f64>,
@@ -117,7 +111,8 @@ pub struct DrawList {
 /// Some strokes of a list, in their order.
 pub struct Strokes<'a> {
     pub before: &'a [Call],
-    pub cells: &'a [Cell],
+    /// Of the list's cells.
+    pub cells: Range<usize>,
     pub after: &'a [Call],
 }
 
@@ -152,7 +147,7 @@ impl DrawList {
         let cells_end = before.len() + self.cells.len();
         Strokes {
             before: &before[of(0, before.len())],
-            cells: &self.cells[of(before.len(), self.cells.len())],
+            cells: of(before.len(), self.cells.len()),
             after: &after[of(cells_end, after.len())],
         }
     }
@@ -185,7 +180,7 @@ impl DrawList {
         if tiles == self.tiles.len() {
             return cells;
         }
-        let differs = |cell: &Cell| usize::from(cell.tile) >= tiles;
+        let differs = |&tile: &u16| tile != EMPTY && usize::from(tile) >= tiles;
         self.cells[..cells].iter().position(differs).unwrap_or(cells)
     }
 
@@ -197,7 +192,7 @@ impl DrawList {
         self.calls.truncate(kept_calls);
         self.calls.extend_from_slice(&other.calls[kept_calls..calls]);
         self.cells.truncate(kept.cells.len());
-        self.cells.extend_from_slice(&wanted.cells[kept.cells.len()..]);
+        self.cells.extend_from_slice(&other.cells[kept.cells.len()..wanted.cells.len()]);
         self.before_cells = wanted.before.len();
         if !wanted.cells.is_empty() {
             self.tiles.clone_from(&other.tiles);
@@ -209,15 +204,10 @@ impl DrawList {
 }
 
 /// How many cells at the front are the same; a block at a time, which takes less than to ask of each.
-fn same_cells(a: &[Cell], b: &[Cell]) -> usize {
-    const BLOCK: usize = 32;
+fn same_cells(a: &[u16], b: &[u16]) -> usize {
+    const BLOCK: usize = 64;
     let blocks = a.chunks_exact(BLOCK).zip(b.chunks_exact(BLOCK));
-    let alike = |(a, b): &(&[Cell], &[Cell])| {
-        a.iter().zip(*b).fold(true, |all, (a, b)| {
-            all & (a.tile == b.tile) & (a.column == b.column) & (a.row == b.row)
-        })
-    };
-    let first = BLOCK * blocks.take_while(alike).count();
+    let first = BLOCK * blocks.take_while(|(a, b)| a == b).count();
     first + a[first..].iter().zip(&b[first..]).take_while(|(a, b)| a == b).count()
 }
 
@@ -228,7 +218,6 @@ mod tests {
     /// Lists of up to two calls, two cells and two calls, of which some differ.
     fn lists() -> Vec<DrawList> {
         let call = |x: u8| Call::Line { from: (0, 0), to: (0, 0), colour: [x; 4] };
-        let cell = |row| Cell { tile: 0, column: 0, row };
         let mut lists = Vec::new();
         for n in 0..3_usize.pow(4) {
             let digit = |place: u32| n / 3_usize.pow(place) % 3;
@@ -237,7 +226,7 @@ mod tests {
                 let calls = of(digit(0), last).chain(of(digit(2), 2 * last)).map(call).collect();
                 lists.push(DrawList {
                     calls,
-                    cells: of(digit(1), last).map(|row| cell(row.into())).collect(),
+                    cells: of(digit(1), last).map(|cell| [0, EMPTY][usize::from(cell)]).collect(),
                     before_cells: digit(0),
                     tiles: vec![Tile::Picture(Picture::Background(digit(3) as i32)); digit(1)],
                     ..DrawList::default()
@@ -251,7 +240,10 @@ mod tests {
     fn spelled(list: &DrawList, range: Range<usize>) -> Vec<String> {
         let Strokes { before, cells, after } = list.strokes(range);
         let call = |call: &Call| format!("{call:?}");
-        let cells = cells.iter().map(|c| format!("{c:?} {:?}", list.tiles[usize::from(c.tile)]));
+        let cells = list.cells[cells].iter().map(|&tile| match tile {
+            EMPTY => "nothing".into(),
+            tile => format!("{:?}", list.tiles[usize::from(tile)]),
+        });
         before.iter().map(call).chain(cells).chain(after.iter().map(call)).collect()
     }
 
@@ -276,10 +268,10 @@ mod tests {
 
     #[test]
     fn the_first_cell_that_differs_is_found() {
-        let cells: Vec<Cell> = (0..100).map(|row| Cell { tile: 1, column: 2, row }).collect();
-        for at in 0..100 {
-            let mut other = cells.clone();
-            other[at].tile = 0;
+        let cells = [1; 200];
+        for at in 0..200 {
+            let mut other = cells;
+            other[at] = 0;
             assert_eq!(same_cells(&cells, &other), at);
             assert_eq!(same_cells(&cells, &cells[..at]), at);
         }

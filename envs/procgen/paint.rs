@@ -9,7 +9,7 @@ use super::{
     entity::{Entity, INVALID_OBJ, SPACE},
     game::Game,
 };
-use crate::draw::{BLACK, Call, Cell, Colour, DrawList, Picture, Rect, Tile};
+use crate::draw::{BLACK, Call, Colour, DrawList, EMPTY, Picture, Rect, Tile};
 use std::ops::RangeInclusive;
 
 /// Most tiles of a sprite. No game has more than some fifty; a state that was tampered with could
@@ -120,23 +120,20 @@ impl Canvas<'_> {
         let left = in_sight(across, |x| place(x, 0).x, (w, side), &mut list.columns);
         let lowest = in_sight(up, |y| place(0, y).y, (h, side), &mut list.rows);
         list.before_cells = list.calls.len();
+        let (columns, rows) = (list.columns.len(), list.rows.len());
         let shown = |kind| if nothing(kind) { None } else { tile(game, e, kind) };
         let mut tiles = Tiles::new(&mut list.tiles, shown);
-        let outside = e.out_of_bounds_object;
-        let (columns, rows) = (list.columns.len(), list.rows.len());
-        // Each cell is written, and overwritten by the next if it shows nothing: with no branch.
-        list.cells.resize(columns * rows, Cell { tile: NOTHING, column: 0, row: 0 });
-        let (cells, mut n) = (&mut list.cells[..], 0);
-        for column in 0..columns as u16 {
-            let mut row = 0;
-            e.grid.column(left + i32::from(column), lowest, rows, outside, |kind| {
-                let tile = tiles.of(kind);
-                cells[n] = Cell { tile, column, row };
-                n += usize::from(tile != NOTHING);
-                row += 1;
-            });
+        list.cells.resize(columns * rows, tiles.of(e.out_of_bounds_object));
+        // Columns of the frame left of the grid, and of the grid left of the frame.
+        let [outside, unseen] = [-left, left].map(|n| usize::try_from(n).unwrap_or(0));
+        let columns = columns.saturating_sub(outside);
+        for (row, y) in (0..rows).zip(lowest..) {
+            let kinds = e.grid.row(y).iter().skip(unseen).take(columns);
+            let cells = list.cells.iter_mut().skip(outside * rows + row).step_by(rows);
+            for (cell, &kind) in cells.zip(kinds) {
+                *cell = tiles.of(kind);
+            }
         }
-        list.cells.truncate(n);
     }
 
     fn sprite<G: Game>(&mut self, game: &G, e: &Engine, rect: Rect, look: Look) {
@@ -244,17 +241,15 @@ struct Tiles<'a, F> {
 
 /// Kinds of cells are small numbers from -1 up.
 const COMMON: usize = 128;
-/// Stands for the index of what shows nothing.
-const NOTHING: u16 = u16::MAX;
 /// Stands for an index that was not asked for.
-const UNKNOWN: u16 = u16::MAX - 1;
+const UNKNOWN: u16 = EMPTY - 1;
 
 impl<'a, F: FnMut(i32) -> Option<Tile>> Tiles<'a, F> {
     fn new(list: &'a mut Vec<Tile>, shown: F) -> Self {
         Self { list, shown, known: Vec::new(), common: [UNKNOWN; COMMON] }
     }
 
-    /// The index of what cells of a kind show, or [`NOTHING`].
+    /// The index of what cells of a kind show, or [`EMPTY`].
     #[inline(always)]
     fn of(&mut self, kind: i32) -> u16 {
         match self.common.get(kind.wrapping_add(1) as usize) {
@@ -269,7 +264,7 @@ impl<'a, F: FnMut(i32) -> Option<Tile>> Tiles<'a, F> {
             return index;
         }
         let tile = (self.shown)(kind);
-        let index = tile.map_or(NOTHING, |_| self.list.len() as u16);
+        let index = tile.map_or(EMPTY, |_| self.list.len() as u16);
         self.list.extend(tile);
         self.known.push((kind, index));
         if let Some(entry) = self.common.get_mut(kind.wrapping_add(1) as usize) {

@@ -10,8 +10,8 @@ use super::{
     pictures::Pictures,
     strips::{self, Row, Strips},
 };
-use gslab_envs::draw::Cell;
 use pulp::{Arch, Simd, WithSimd};
+use std::ops::Range;
 
 /// Pixels of a block.
 pub(super) const LANES: usize = 8;
@@ -98,9 +98,15 @@ impl Raster {
         Arch::new().dispatch(Draw { raster: self, items, pictures });
     }
 
-    /// Draws what [`Raster::draw`] would of the cells' items, without making one for each.
-    pub(super) fn draw_cells(&mut self, grid: &Grid, cells: &[Cell], pictures: &Pictures) {
-        Arch::new().dispatch(DrawCells { raster: self, grid, cells, pictures });
+    /// Draws what [`Raster::draw`] would of the items of some cells, without making one for each.
+    pub(super) fn draw_cells(
+        &mut self,
+        grid: &Grid,
+        cells: &[u16],
+        range: Range<usize>,
+        pictures: &Pictures,
+    ) {
+        Arch::new().dispatch(DrawCells { raster: self, grid, cells, range, pictures });
     }
 
     /// Draws items on black, first to last.
@@ -189,31 +195,18 @@ impl Raster {
 
     /// Cells of one column that show the same: a block a row, as they cover no more than that.
     #[inline(always)]
-    fn cells(&mut self, grid: &Grid, cells: &[Cell], texels: &[u32]) {
-        let (item, column, rows) = grid.shown(cells[0]);
-        if !Strips::suit(item) {
-            return self.draw_each(grid, cells, texels);
-        }
-        let (x, rows) = (&self.grid_columns[column], &self.grid_rows[rows..]);
+    fn cells(&mut self, item: &Item, column: usize, rows: Range<usize>, texels: &[u32]) {
+        let x = &self.grid_columns[column];
         if x.length == 0 {
             return;
         }
         let strip = self.strips.find(item, x.texels, texels);
         let below = below(x.length as usize);
         let opaque = item.mode & OPAQUE != 0;
-        for cell in cells {
-            let y = &rows[usize::from(cell.row)];
+        for y in &self.grid_rows[rows] {
             let rows = y.texels[..y.length as usize].iter().map(|&row| usize::from(row));
             let first = y.first as usize * self.side + x.first as usize;
             show(strip, rows, below, opaque, &mut self.pixels[first..], self.side);
-        }
-    }
-
-    /// Cells as the items that they are.
-    #[inline(always)]
-    fn draw_each(&mut self, grid: &Grid, cells: &[Cell], texels: &[u32]) {
-        for item in cells.iter().filter_map(|&cell| grid.item(cell)) {
-            self.draw_item(&item, texels);
         }
     }
 
@@ -321,7 +314,8 @@ impl WithSimd for Draw<'_> {
 struct DrawCells<'a> {
     raster: &'a mut Raster,
     grid: &'a Grid,
-    cells: &'a [Cell],
+    cells: &'a [u16],
+    range: Range<usize>,
     pictures: &'a Pictures,
 }
 
@@ -330,16 +324,25 @@ impl WithSimd for DrawCells<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { raster, grid, cells, pictures } = self;
+        let Self { raster, grid, cells, range, pictures } = self;
+        let texels = pictures.texels();
         along(grid.columns(), &mut raster.grid_columns);
         along(grid.rows(), &mut raster.grid_rows);
         let mut all = raster.grid_columns.iter().chain(&raster.grid_rows);
-        if all.any(|along| along.length > LANES as u32) {
-            return raster.draw_each(grid, cells, pictures.texels());
-        }
-        for cells in cells.chunk_by(|a, b| (a.tile, a.column) == (b.tile, b.column)) {
-            raster.cells(grid, cells, pictures.texels());
-        }
+        let small = all.all(|along| along.length <= LANES as u32);
+        grid.runs(
+            cells,
+            range,
+            #[inline(always)]
+            |tile, column, rows| {
+                let (item, x, first) = grid.shown(tile, column);
+                if small && Strips::suit(item) {
+                    raster.cells(item, x, first + rows.start..first + rows.end, texels);
+                } else {
+                    grid.items(tile, column, rows).for_each(|item| raster.draw_item(&item, texels));
+                }
+            },
+        );
     }
 }
 

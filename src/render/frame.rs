@@ -8,7 +8,7 @@ use super::{
     rgb::{Region, read_rgb, write_rgb},
 };
 use crate::pool::Pool;
-use gslab_envs::draw::{Cell, DrawList, Strokes};
+use gslab_envs::draw::{DrawList, Strokes};
 use std::{ops::Range, sync::Arc};
 
 /// Fewer strokes than this in common are not worth keeping: the black below and a scrolling
@@ -148,20 +148,24 @@ impl Painter {
         builder.calls(before, pictures, items);
         let mut split = items.len();
         builder.calls(after, pictures, items);
-        if cells.is_empty() {
+        let cells = if cells.is_empty() {
             split = items.len();
-        }
+            None
+        } else {
+            Some(Cells { grid: builder.grid(list, pictures), all: &list.cells, range: cells })
+        };
         let (before, after) = items.split_at(split);
-        let grid = builder.grid(list, cells, pictures);
-        Built { before, grid, cells, after, pictures, region, raster }
+        Built { before, cells, after, pictures, region, raster }
     }
 
     /// Draws the first strokes on black.
     fn draw_first(&mut self, strokes: usize, out: &mut [u8]) {
-        let Built { before, grid, cells, after, pictures, region, raster } = self.build(0..strokes);
+        let Built { before, cells, after, pictures, region, raster } = self.build(0..strokes);
         raster.draw_on_black(before, pictures);
-        raster.draw_cells(grid, cells, pictures);
-        raster.draw(after, pictures);
+        if let Some(Cells { grid, all, range }) = cells {
+            raster.draw_cells(grid, all, range, pictures);
+            raster.draw(after, pictures);
+        }
         region.fill();
         write_rgb(raster.pixels(), region, out);
     }
@@ -169,13 +173,20 @@ impl Painter {
 
 /// Strokes that are ready to be drawn, and with what.
 struct Built<'a> {
+    /// Items below the cells; all, if there are none.
     before: &'a [Item],
-    grid: &'a Grid,
-    cells: &'a [Cell],
+    cells: Option<Cells<'a>>,
     after: &'a [Item],
     pictures: &'a Pictures,
     region: &'a mut Region,
     raster: &'a mut Raster,
+}
+
+/// Some cells of a list.
+struct Cells<'a> {
+    grid: &'a Grid,
+    all: &'a [u16],
+    range: Range<usize>,
 }
 
 impl Kept {
@@ -189,22 +200,26 @@ impl Kept {
     /// Draws the strokes that are not kept on top of those that are.
     fn draw(&self, painter: &mut Painter, out: &mut [u8]) {
         let rest = self.strokes..painter.list.len();
-        let Built { before, grid, cells, after, pictures, region, raster } = painter.build(rest);
-        if before.len() + cells.len() + after.len() > MANY {
+        let Built { before, cells, after, pictures, region, raster } = painter.build(rest);
+        let n = cells.as_ref().map_or(0, |cells| cells.range.len());
+        if before.len() + n + after.len() > MANY {
             region.fill();
         } else {
             region.clear();
             before.iter().chain(after).for_each(|item| region.add(item));
-            for &cell in cells {
-                let (x, y) = grid.axes(cell);
-                region.add_rows(y.first..y.end, (x.first, x.end));
+            if let Some(Cells { grid, all, range }) = &cells {
+                grid.runs(all, range.clone(), |tile, column, rows| {
+                    grid.items(tile, column, rows).for_each(|item| region.add(&item));
+                });
             }
             out.copy_from_slice(&self.rgb);
         }
         read_rgb(&self.rgb, region, raster.pixels());
         raster.draw(before, pictures);
-        raster.draw_cells(grid, cells, pictures);
-        raster.draw(after, pictures);
+        if let Some(Cells { grid, all, range }) = cells {
+            raster.draw_cells(grid, all, range, pictures);
+            raster.draw(after, pictures);
+        }
         write_rgb(raster.pixels(), region, out);
     }
 }

@@ -5,7 +5,8 @@ use super::{
     item::{Item, filled, pictured},
     pictures::Pictures,
 };
-use gslab_envs::draw::{Cell, DrawList, Tile};
+use gslab_envs::draw::{DrawList, EMPTY, Tile};
+use std::ops::Range;
 
 /// Where the cells of a frame's grid are, for everything that they show.
 ///
@@ -18,6 +19,8 @@ pub struct Grid {
     /// Of all columns in the first shape, then in the next.
     columns: Vec<Axis>,
     rows: Vec<Axis>,
+    /// Cells of a column.
+    height: usize,
 }
 
 /// What a tile of the list shows, as an item that is nowhere.
@@ -43,6 +46,7 @@ impl Grid {
         self.shapes.clear();
         self.columns.clear();
         self.rows.clear();
+        self.height = list.rows.len();
         for tile in &list.tiles {
             let (item, shape) = match *tile {
                 Tile::Picture(picture) => {
@@ -100,25 +104,48 @@ impl Grid {
         &self.rows
     }
 
-    /// What a cell shows, as an item that is nowhere; the index of its column, and of the first row
-    /// of its shape.
+    /// Calls `run` for cells of the list, those of a column that show the same together: with the
+    /// tile, the column, and the rows.
     #[inline(always)]
-    pub(super) fn shown(&self, cell: Cell) -> (&Item, usize, usize) {
-        let Shown { item, columns, rows } = &self.tiles[usize::from(cell.tile)];
-        (item, columns + usize::from(cell.column), *rows)
+    pub(super) fn runs(
+        &self,
+        cells: &[u16],
+        range: Range<usize>,
+        mut run: impl FnMut(u16, usize, Range<usize>),
+    ) {
+        let mut first = range.start;
+        while first < range.end {
+            let column = first / self.height;
+            let end = range.end.min((column + 1) * self.height);
+            let mut row = first - column * self.height;
+            for same in cells[first..end].chunk_by(|a, b| a == b) {
+                if same[0] != EMPTY {
+                    run(same[0], column, row..row + same.len());
+                }
+                row += same.len();
+            }
+            first = end;
+        }
     }
 
-    /// What a cell covers.
-    #[inline]
-    pub(super) fn axes(&self, cell: Cell) -> (Axis, Axis) {
-        let (_, column, rows) = self.shown(cell);
-        (self.columns[column], self.rows[rows + usize::from(cell.row)])
+    /// What a tile shows, as an item that is nowhere; the index of a column, and of the first row, in
+    /// its shape.
+    #[inline(always)]
+    pub(super) fn shown(&self, tile: u16, column: usize) -> (&Item, usize, usize) {
+        let Shown { item, columns, rows } = &self.tiles[usize::from(tile)];
+        (item, columns + column, *rows)
     }
 
-    /// A cell as an item, unless it is out of sight.
+    /// The items of cells of a column that show the same, where they are in sight.
     #[inline]
-    pub(super) fn item(&self, cell: Cell) -> Option<Item> {
-        let (x, y) = self.axes(cell);
-        self.shown(cell).0.at(x, y)
+    pub(super) fn items(
+        &self,
+        tile: u16,
+        column: usize,
+        rows: Range<usize>,
+    ) -> impl Iterator<Item = Item> {
+        let (item, column, first) = self.shown(tile, column);
+        let rows = &self.rows[first + rows.start..first + rows.end];
+        rows.iter().filter_map(move |&row| item.at(self.columns[column], row))
     }
 }

@@ -10,7 +10,7 @@ use super::{
     pictures::{Pictures, Texture},
 };
 use bytemuck::{Pod, Zeroable};
-use gslab_envs::draw::{Call, Cell, Colour, DrawList, Rect, Strokes};
+use gslab_envs::draw::{Call, Colour, DrawList, Rect, Strokes};
 use std::ops::Range;
 
 /// One shape to be drawn, 64 bytes. All arithmetic on it is 32 bit and wraps; places are pixels,
@@ -113,8 +113,12 @@ impl Builder {
     ) {
         let Strokes { before, cells, after } = list.strokes(strokes);
         self.calls(before, pictures, items);
-        let grid = self.grid(list, cells, pictures);
-        items.extend(cells.iter().filter_map(|&cell| grid.item(cell)));
+        if !cells.is_empty() {
+            let grid = self.grid(list, pictures);
+            grid.runs(&list.cells, cells, |tile, column, rows| {
+                items.extend(grid.items(tile, column, rows));
+            });
+        }
         self.calls(after, pictures, items);
     }
 
@@ -137,11 +141,9 @@ impl Builder {
         }
     }
 
-    /// The grid that cells of a list are in.
-    pub(super) fn grid(&mut self, list: &DrawList, cells: &[Cell], pictures: &Pictures) -> &Grid {
-        if !cells.is_empty() {
-            self.grid.set(list, pictures, self.side);
-        }
+    /// The grid of a list.
+    pub(super) fn grid(&mut self, list: &DrawList, pictures: &Pictures) -> &Grid {
+        self.grid.set(list, pictures, self.side);
         &self.grid
     }
 }

@@ -48,9 +48,8 @@ impl Region {
         self.add_rows(item.y0..item.y1, columns);
     }
 
-    /// Takes in some columns of some rows, from the first to the one after the last.
     #[inline]
-    pub(super) fn add_rows(&mut self, rows: Range<i32>, (left, right): (i32, i32)) {
+    fn add_rows(&mut self, rows: Range<i32>, (left, right): (i32, i32)) {
         let side = self.rows.len() as i32;
         let (left, right) = (left.max(0), right.min(side));
         if rows.is_empty() || left >= right {
