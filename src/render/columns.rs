@@ -13,6 +13,8 @@ pub struct Columns {
     texels: Vec<u8>,
     /// The same for eight neighbours at a time, where these do not lie apart.
     near: Vec<Near>,
+    /// Whether they even lie within eight.
+    close: bool,
 }
 
 /// The texels of eight neighbouring pixels, where these are within sixteen neighbours.
@@ -35,6 +37,7 @@ impl Columns {
     pub fn set(&mut self, item: &Item, left: i32, length: usize) {
         self.texels.clear();
         self.near.clear();
+        self.close = true;
         for done in (0..length).step_by(LANES) {
             let columns: Block = texel_columns(item, left + done as i32, item.y0);
             self.texels.extend(columns.iter().map(|&column| column as u8));
@@ -43,6 +46,7 @@ impl Columns {
             if offsets.iter().all(|&offset| offset < REACH as u32) {
                 self.near.push(Near { first: least as u8, offsets });
             }
+            self.close &= offsets.iter().all(|&offset| offset < LANES as u32);
         }
         self.texels.truncate(length);
     }
@@ -96,8 +100,9 @@ fn look_up(source: &[u32; WINDOW], columns: &[u8], row: &mut [u32]) {
 /// Compilers do not find the instruction that takes eight texels out of eight.
 #[cfg(target_arch = "x86_64")]
 mod permuted {
-    use super::{LANES, Show, WINDOW, look_up};
+    use super::{Columns, LANES, Near, Show, WINDOW, look_up};
     use pulp::{NullaryFnOnce, cast, x86::V3};
+    use std::arch::x86_64::__m256i;
 
     pub struct Permuted<'p, 'c, F>(pub V3, pub Show<'p, 'c, F>);
 
@@ -108,28 +113,47 @@ mod permuted {
         fn call(self) {
             let Self(simd, show) = self;
             let columns = show.columns;
-            show.all(
+            // Permutations look at three bits of an offset.
+            let of = |source: &[u32; WINDOW], first: usize, near: &Near| -> __m256i {
+                let texels: [u32; LANES] = *source[first..].first_chunk().expect("a window");
+                simd.avx2._mm256_permutevar8x32_epi32(cast(texels), cast(near.offsets))
+            };
+            if columns.close {
+                return show.all(blocks(
+                    columns,
+                    #[inline(always)]
+                    |source, near| of(source, near.first.into(), near),
+                ));
+            }
+            show.all(blocks(
+                columns,
                 #[inline(always)]
-                |source, row| {
-                    let (blocks, rest) = row.as_chunks_mut::<LANES>();
-                    for (block, near) in blocks.iter_mut().zip(&columns.near) {
-                        let of = |first: usize| {
-                            let texels: [u32; LANES] =
-                                *source[first..].first_chunk().expect("a window");
-                            simd.avx2._mm256_permutevar8x32_epi32(cast(texels), cast(near.offsets))
-                        };
-                        // Permutations look at three bits of an offset.
-                        let far = simd.avx2._mm256_cmpgt_epi32(
-                            cast(near.offsets),
-                            simd.avx._mm256_set1_epi32(LANES as i32 - 1),
-                        );
-                        let first = usize::from(near.first);
-                        let (low, high) = (of(first), of(first + LANES));
-                        *block = cast(simd.avx2._mm256_blendv_epi8(low, high, far));
-                    }
-                    look_up(source, &columns.texels[blocks.len() * LANES..], rest);
+                |source, near| {
+                    let far = simd.avx2._mm256_cmpgt_epi32(
+                        cast(near.offsets),
+                        simd.avx._mm256_set1_epi32(LANES as i32 - 1),
+                    );
+                    let first = usize::from(near.first);
+                    let (low, high) = (of(source, first, near), of(source, first + LANES, near));
+                    simd.avx2._mm256_blendv_epi8(low, high, far)
                 },
-            );
+            ));
+        }
+    }
+
+    /// Shows a row, a block at a time.
+    #[inline(always)]
+    fn blocks(
+        columns: &Columns,
+        shown: impl Fn(&[u32; WINDOW], &Near) -> __m256i,
+    ) -> impl Fn(&[u32; WINDOW], &mut [u32]) {
+        #[inline(always)]
+        move |source, row| {
+            let (blocks, rest) = row.as_chunks_mut::<LANES>();
+            for (block, near) in blocks.iter_mut().zip(&columns.near) {
+                *block = cast(shown(source, near));
+            }
+            look_up(source, &columns.texels[blocks.len() * LANES..], rest);
         }
     }
 }

@@ -55,19 +55,25 @@ impl Region {
         if rows.is_empty() || left >= right {
             return;
         }
-        // In fours, as pixels are converted.
-        let columns = (left & !3, ((right + 3) & !3).min(side));
+        // Whole blocks, as pixels are converted.
+        let most = MOST as i32;
+        let columns = (left & -most, ((right + most - 1) & -most).min(side));
         let rows = &mut self.rows[rows.start as usize..rows.end as usize];
         for row in rows {
             *row = (row.0.min(columns.0), row.1.max(columns.1));
         }
     }
 
-    /// The pixels of each row, first and the one after the last, where there are any.
+    /// The pixels of each row, first and the one after the last, where there are any; those of the
+    /// whole frame at once.
     fn runs(&self) -> impl Iterator<Item = (usize, usize)> {
         let side = self.rows.len();
-        let rows = self.rows.iter().enumerate().filter(|(_, (left, right))| left < right);
-        rows.map(move |(y, &(left, right))| (y * side + left as usize, y * side + right as usize))
+        let whole = self.rows.iter().fold(true, |all, row| all & (*row == (0, side as i32)));
+        let (rows, more) = if whole { (1, (side - 1) * side) } else { (side, 0) };
+        let rows = self.rows[..rows].iter().enumerate().filter(|(_, (left, right))| left < right);
+        rows.map(move |(y, &(left, right))| {
+            (y * side + left as usize, y * side + right as usize + more)
+        })
     }
 }
 
@@ -91,6 +97,9 @@ pub fn read_rgb(frame: &[u8], region: &Region, pixels: &mut [u32]) {
     read.all(unpack);
 }
 
+/// Pixels that are converted at once: their bytes are three vectors.
+const MOST: usize = 16;
+
 struct Write<'a> {
     pixels: &'a [u32],
     region: &'a Region,
@@ -99,16 +108,15 @@ struct Write<'a> {
 
 impl Write<'_> {
     #[inline(always)]
-    fn all(self, pack: impl Fn([u32; 4]) -> [u8; 12]) {
+    fn all(self, pack: impl Fn(&[u32; MOST]) -> [u8; 3 * MOST]) {
         for (first, end) in self.region.runs() {
-            let (fours, rest) = self.pixels[first..end].as_chunks();
+            let (blocks, rest) = self.pixels[first..end].as_chunks();
             let (bytes, tail) = self.frame[3 * first..3 * end].as_chunks_mut();
-            for (four, bytes) in fours.iter().zip(bytes) {
-                *bytes = pack(*four);
+            for (block, bytes) in blocks.iter().zip(bytes) {
+                *bytes = pack(block);
             }
-            for (pixel, bytes) in rest.iter().zip(tail.as_chunks_mut::<3>().0) {
-                let [_, r, g, b] = pixel.to_be_bytes();
-                *bytes = [r, g, b];
+            for (pixel, bytes) in rest.iter().zip(tail.as_chunks_mut().0) {
+                *bytes = rgb(*pixel);
             }
         }
     }
@@ -122,39 +130,80 @@ struct Read<'a> {
 
 impl Read<'_> {
     #[inline(always)]
-    fn all(self, unpack: impl Fn([u8; 12]) -> [u32; 4]) {
+    fn all(self, unpack: impl Fn(&[u8; 3 * MOST]) -> [u32; MOST]) {
         for (first, end) in self.region.runs() {
-            let (fours, rest) = self.pixels[first..end].as_chunks_mut();
+            let (blocks, rest) = self.pixels[first..end].as_chunks_mut();
             let (bytes, tail) = self.frame[3 * first..3 * end].as_chunks();
-            for (four, bytes) in fours.iter_mut().zip(bytes) {
-                *four = unpack(*bytes);
+            for (block, bytes) in blocks.iter_mut().zip(bytes) {
+                *block = unpack(bytes);
             }
-            for (pixel, &[r, g, b]) in rest.iter_mut().zip(tail.as_chunks::<3>().0) {
-                *pixel = u32::from_be_bytes([255, r, g, b]);
+            for (pixel, bytes) in rest.iter_mut().zip(tail.as_chunks().0) {
+                *pixel = opaque(*bytes);
             }
         }
     }
 }
 
-/// Pixels 0xAARRGGBB as R, G, B.
-fn pack(four: [u32; 4]) -> [u8; 12] {
-    let channels = four.map(u32::to_be_bytes);
-    std::array::from_fn(|i| channels[i / 3][1 + i % 3])
+/// A pixel 0xAARRGGBB as R, G, B.
+fn rgb(pixel: u32) -> [u8; 3] {
+    let [_, r, g, b] = pixel.to_be_bytes();
+    [r, g, b]
 }
 
-/// The other way, opaque.
-fn unpack(bytes: [u8; 12]) -> [u32; 4] {
-    let pixel = |i: usize| u32::from_be_bytes([255, bytes[i], bytes[i + 1], bytes[i + 2]]);
-    [pixel(0), pixel(3), pixel(6), pixel(9)]
+/// The other way.
+fn opaque([r, g, b]: [u8; 3]) -> u32 {
+    u32::from_be_bytes([255, r, g, b])
 }
 
-/// Compilers do not find the one instruction that this is on x86.
+fn pack(block: &[u32; MOST]) -> [u8; 3 * MOST] {
+    let mut bytes = [0; 3 * MOST];
+    for (bytes, &pixel) in bytes.as_chunks_mut().0.iter_mut().zip(block) {
+        *bytes = rgb(pixel);
+    }
+    bytes
+}
+
+fn unpack(bytes: &[u8; 3 * MOST]) -> [u32; MOST] {
+    let mut block = [0; MOST];
+    for (pixel, &bytes) in block.iter_mut().zip(bytes.as_chunks().0) {
+        *pixel = opaque(bytes);
+    }
+    block
+}
+
+/// Compilers do not find the instruction that puts bytes in another order.
 #[cfg(target_arch = "x86_64")]
 mod shuffled {
-    use super::{Read, Write};
+    use super::{MOST, Read, Write};
     use pulp::{NullaryFnOnce, cast, x86::V3};
+    use std::arch::x86_64::__m128i;
 
     pub struct Shuffled<T>(pub V3, pub T);
+
+    /// Puts R, G, B of four pixels at some byte of a vector, as far as they fit; zeros elsewhere.
+    const fn packed_at(first: i8) -> [i8; 16] {
+        let mut order = [-1; 16];
+        let mut at = 0;
+        while at < 12 {
+            let to = first + at;
+            if 0 <= to && to < 16 {
+                order[to as usize] = at / 3 * 4 + 2 - at % 3;
+            }
+            at += 1;
+        }
+        order
+    }
+
+    /// Spreads R, G, B of four pixels, from some byte of a vector on.
+    const fn spread_from(first: i8) -> [i8; 16] {
+        let mut order = [-1; 16];
+        let mut at = 0;
+        while at < 12 {
+            order[(at / 3 * 4 + 2 - at % 3) as usize] = first + at;
+            at += 1;
+        }
+        order
+    }
 
     impl NullaryFnOnce for Shuffled<Write<'_>> {
         type Output = ();
@@ -162,13 +211,20 @@ mod shuffled {
         #[inline(always)]
         fn call(self) {
             let Self(simd, write) = self;
-            let order = cast([2_i8, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1]);
+            let shuffle = |four: __m128i, order: [i8; 16]| -> __m128i {
+                simd.ssse3._mm_shuffle_epi8(four, cast(order))
+            };
+            let or = |a: __m128i, b: __m128i| simd.sse2._mm_or_si128(a, b);
             write.all(
                 #[inline(always)]
-                |four| {
-                    let packed = simd.ssse3._mm_shuffle_epi8(cast(four), order);
-                    let [bytes @ .., _, _, _, _]: [u8; 16] = cast(packed);
-                    bytes
+                |block| {
+                    let [a, b, c, d]: [__m128i; 4] = cast(*block);
+                    const { assert!(MOST == 16) };
+                    cast([
+                        or(shuffle(a, packed_at(0)), shuffle(b, packed_at(12))),
+                        or(shuffle(b, packed_at(-4)), shuffle(c, packed_at(8))),
+                        or(shuffle(c, packed_at(-8)), shuffle(d, packed_at(4))),
+                    ])
                 },
             );
         }
@@ -180,14 +236,21 @@ mod shuffled {
         #[inline(always)]
         fn call(self) {
             let Self(simd, read) = self;
-            let order = cast([2_i8, 1, 0, -1, 5, 4, 3, -1, 8, 7, 6, -1, 11, 10, 9, -1]);
+            let alpha = simd.sse2._mm_set1_epi32(0xff00_0000_u32 as i32);
+            let four = |bytes: &[u8], order: [i8; 16]| -> __m128i {
+                let bytes: [u8; 16] = *bytes.first_chunk().expect("sixteen bytes");
+                simd.sse2._mm_or_si128(simd.ssse3._mm_shuffle_epi8(cast(bytes), cast(order)), alpha)
+            };
             read.all(
                 #[inline(always)]
                 |bytes| {
-                    let mut packed = [0_u8; 16];
-                    packed[..12].copy_from_slice(&bytes);
-                    let four = simd.ssse3._mm_shuffle_epi8(cast(packed), order);
-                    cast::<_, [u32; 4]>(four).map(|pixel| pixel | 0xff00_0000)
+                    cast([
+                        four(&bytes[..], spread_from(0)),
+                        four(&bytes[12..], spread_from(0)),
+                        four(&bytes[24..], spread_from(0)),
+                        // Not from byte 36, behind which there are no sixteen.
+                        four(&bytes[32..], spread_from(4)),
+                    ])
                 },
             );
         }
