@@ -240,14 +240,18 @@ mod tests {
         assert!(right.chunks_exact(24).all(|row| row[..12] == [0; 12] && row[12..] == [9; 12]));
     }
 
-    /// Every game in every mode: a frame that keeps what it can is the frame drawn anew.
+    /// Every game in every mode: a frame that keeps what it can is the frame drawn anew, and the
+    /// frame drawn out of an item for each cell.
     #[test]
-    fn keeping_changes_no_byte() {
+    fn keeping_and_cells_change_no_byte() {
         const MODES: [Mode; 5] =
             [Mode::Easy, Mode::Hard, Mode::Extreme, Mode::Memory, Mode::Exploration];
+        let mut builder = Builder::new(64);
         for game in GAMES {
             let name = format!("procgen:{}", game.facts.name);
-            let mut painter = Painter::new(Arc::new(Pictures::built_in(&name, 64)), 64);
+            let pictures = Arc::new(Pictures::built_in(&name, 64));
+            let mut painter = Painter::new(pictures.clone(), 64);
+            let mut raster = Raster::new(64);
             for mode in MODES.into_iter().filter(|&mode| game.facts.has(mode)) {
                 let options = Options { mode, ..Options::default() };
                 let mut world = game.original(&options, 0, 7, 0).unwrap();
@@ -257,6 +261,14 @@ mod tests {
                     frame.draw(&mut painter, |list| world.draw(64, list), &mut kept);
                     let anew = painter.draw(|list| world.draw(64, list));
                     assert!(kept == anew, "{} {mode:?} at step {step}", game.facts.name);
+
+                    let (mut list, mut items) = (DrawList::default(), Vec::new());
+                    world.draw(64, &mut list);
+                    builder.build(&list, 0..list.len(), &pictures, &mut items);
+                    raster.draw_on_black(&items, &pictures);
+                    let mut itemised = vec![0; 3 * 64 * 64];
+                    write_rgb(raster.pixels(), &Region::all(64), &mut itemised);
+                    assert!(itemised == anew, "{} {mode:?} at step {step}", game.facts.name);
                     // Actions that are held for a while get somewhere.
                     world.act(((step / 7).wrapping_mul(2_654_435_761) >> 16) as i32 % 15);
                 }
