@@ -218,8 +218,7 @@ fn in_sight(
     edges: &mut Vec<f64>,
 ) -> i32 {
     let mut first = None;
-    // No more than a cell can count.
-    for i in all.take(u16::MAX.into()) {
+    for i in all {
         let edge = begin(i);
         if edge <= side && edge + length >= 0.0 {
             edges.push(edge);

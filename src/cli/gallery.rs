@@ -15,7 +15,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 /// What is shown of each environment, chosen by eye: options, level and number of the frame, as in
 /// `gslab record ENV --environments 1 --set … --level … --steps …`.
-const SHOTS: [(&str, &[&str], u32, u64); 17] = [
+const SHOTS: [(&str, &[&str], u32, u64); 18] = [
     ("procgen:bigfish", EASY, 7, 100),
     ("procgen:bossfight", HARD, 2, 100),
     ("procgen:caveflyer", HARD, 8, 100),
@@ -33,6 +33,7 @@ const SHOTS: [(&str, &[&str], u32, u64); 17] = [
     ("procgen:plunder", HARD, 9, 100),
     ("procgen:starpilot", HARD, 1, 100),
     ("maze", &[], 1, 100),
+    ("pushchair", &[], 5, 1),
 ];
 const EASY: &[&str] = &["env.mode=easy"];
 const HARD: &[&str] = &["env.mode=hard"];
@@ -105,7 +106,10 @@ impl Figure for Sheet {
                         .expect("a frame has as many bytes as its size tells");
                 area.draw(&image)?;
                 let middle = (corner.0 + size / 2, top + size + LABEL as i32 / 2);
-                let name = name.strip_prefix("procgen:").unwrap_or("maze of the paper");
+                let name = match *name {
+                    "maze" => "maze of the paper",
+                    name => name.strip_prefix("procgen:").unwrap_or(name),
+                };
                 area.draw(&Text::new(name, middle, centred(15, INK)))?;
             }
         }

@@ -72,7 +72,7 @@ enum Command {
     Play(play::Play),
     /// Write a GIF or a PNG of environments in which chance or a trained policy acts
     Record(record::Record),
-    /// Write one picture of all games
+    /// Write one picture of all environments
     Gallery(gallery::Gallery),
     /// Go on with a run that was stopped, killed or cut off
     Resume(resume::Resume),

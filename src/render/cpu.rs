@@ -66,6 +66,7 @@ impl Along {
     }
 }
 
+/// A loop and not `extend`, which does not become vector instructions.
 #[inline(always)]
 fn along(axes: &[Axis], into: &mut Vec<Along>) {
     into.clear();
