@@ -1,13 +1,16 @@
 //! Collect all orbs in a maze, from enemies that a large orb makes edible for a while.
 
-use crate::{draw::Tile, procgen::{
-    engine::Engine,
-    entity::{Entity, PLAYER, SPACE, WALL_OBJ},
-    game::{Background, Facts, Game, Scores, Sprite},
-    layout::Layout,
-    options::Mode,
-    sign,
-}};
+use crate::{
+    draw::Tile,
+    procgen::{
+        engine::Engine,
+        entity::{Entity, PLAYER, SPACE, WALL_OBJ},
+        game::{Background, Facts, Game, Scores, Sprite},
+        layout::Layout,
+        options::Mode,
+        sign,
+    },
+};
 
 const LARGE_ORB: i32 = 2;
 /// Picture of an enemy that can be eaten.

@@ -1,12 +1,15 @@
 //! Run and jump to the coin at the right end.
 
-use crate::{draw::Rect, procgen::{
-    engine::Engine,
-    entity::{Entity, PLAYER, TRAIL, WALL_OBJ},
-    game::{Background, Facts, Game, Scores, Sprite},
-    layout::Layout,
-    options::Mode,
-}};
+use crate::{
+    draw::Rect,
+    procgen::{
+        engine::Engine,
+        entity::{Entity, PLAYER, TRAIL, WALL_OBJ},
+        game::{Background, Facts, Game, Scores, Sprite},
+        layout::Layout,
+        options::Mode,
+    },
+};
 
 const GOAL: i32 = 1;
 /// A saw, and its two pictures.

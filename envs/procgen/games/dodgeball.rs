@@ -77,10 +77,7 @@ impl Game for Dodgeball {
         extreme: true,
         memory: true,
         // Several enemies at once are possible, all are not.
-        rewards: (
-            0.0,
-            ENEMY_REWARD * (MIN_ENEMIES + MAX_EXTRA_MEMORY) as f32 + COMPLETION_BONUS,
-        ),
+        rewards: (0.0, ENEMY_REWARD * (MIN_ENEMIES + MAX_EXTRA_MEMORY) as f32 + COMPLETION_BONUS),
         sprites: &[
             Sprite::new(PLAYER, &[("thrower/own", 38, 43)]),
             Sprite::new(LAVA_WALL, &[("wall/stone", 12, 12)]),

@@ -198,9 +198,8 @@ impl Game for Fruitbot {
                 e.entities[source].will_erase = true;
                 e.entities[target].will_erase = true;
                 let lock_y = e.entities[target].y;
-                let beside = |door: &&mut Entity| {
-                    door.kind == LOCKED_DOOR && (door.y - lock_y).abs() < 1.0
-                };
+                let beside =
+                    |door: &&mut Entity| door.kind == LOCKED_DOOR && (door.y - lock_y).abs() < 1.0;
                 if let Some(door) = e.entities.iter_mut().find(beside) {
                     door.will_erase = true;
                 }

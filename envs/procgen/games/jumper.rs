@@ -1,14 +1,17 @@
 //! A bunny with a double jump looks for the carrot in a cave.
 
-use crate::{draw::{Call, Colour, Rect}, procgen::{
+use crate::{
+    draw::{Call, Colour, Rect},
+    procgen::{
         atan2::atan2f,
-    engine::Engine,
-    entity::{Entity, PLAYER, SPACE, TRAIL, WALL_OBJ},
-    game::{Background, Facts, Game, Scores, Sprite},
-    layout::Layout,
-    options::Mode,
-    paint::Canvas,
-}};
+        engine::Engine,
+        entity::{Entity, PLAYER, SPACE, TRAIL, WALL_OBJ},
+        game::{Background, Facts, Game, Scores, Sprite},
+        layout::Layout,
+        options::Mode,
+        paint::Canvas,
+    },
+};
 
 const GOAL: i32 = 1;
 /// A kind of cell while the level is made, of entity afterwards.
@@ -359,8 +362,7 @@ fn break_walls(e: &mut Engine) {
     for y in 0..e.main_height {
         for x in 0..e.main_width {
             for side in [1, -1] {
-                let rises =
-                    |y| e.get_obj(x, y) == CAVEWALL && e.get_obj(x + side, y) == SPACE;
+                let rises = |y| e.get_obj(x, y) == CAVEWALL && e.get_obj(x + side, y) == SPACE;
                 if (y..y + 3).all(rises) {
                     let hole = y + e.rng.randn(3);
                     e.set_obj(x, hole, SPACE);

@@ -1,13 +1,16 @@
 //! Cross roads and rivers to the finish line.
 
-use crate::{draw::Rect, procgen::{
-    engine::Engine,
-    entity::{Entity, PLAYER},
-    game::{Facts, Game, Scores, Sprite},
-    layout::Layout,
-    options::Mode,
-    sign,
-}};
+use crate::{
+    draw::Rect,
+    procgen::{
+        engine::Engine,
+        entity::{Entity, PLAYER},
+        game::{Facts, Game, Scores, Sprite},
+        layout::Layout,
+        options::Mode,
+        sign,
+    },
+};
 use std::f32::consts::PI;
 
 const LOG: i32 = 1;

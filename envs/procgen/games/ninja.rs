@@ -1,13 +1,16 @@
 //! Charged jumps from platform to platform over a deadly floor, with throwing stars.
 
-use crate::{draw::Colour, procgen::{
-    engine::Engine,
-    entity::{EXPLOSION, Entity, PLAYER, SPACE, WALL_OBJ},
-    game::{Background, Facts, Game, Scores, Sprite},
-    layout::Layout,
-    options::Mode,
-    paint::Canvas,
-}};
+use crate::{
+    draw::Colour,
+    procgen::{
+        engine::Engine,
+        entity::{EXPLOSION, Entity, PLAYER, SPACE, WALL_OBJ},
+        game::{Background, Facts, Game, Scores, Sprite},
+        layout::Layout,
+        options::Mode,
+        paint::Canvas,
+    },
+};
 use std::f32::consts::{FRAC_PI_2, FRAC_PI_4, PI};
 
 const GOAL: i32 = 1;

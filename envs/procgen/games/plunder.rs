@@ -1,14 +1,17 @@
 //! Sink the ships that are wanted and spare the others.
 
-use crate::{draw::Colour, procgen::{
-    engine::Engine,
-    entity::{EXPLOSION, Entity},
-    game::{Background, Facts, Game, Scores, Sprite, Theme},
-    layout::Layout,
-    options::Mode,
-    paint::Canvas,
-    spawn::Area,
-}};
+use crate::{
+    draw::Colour,
+    procgen::{
+        engine::Engine,
+        entity::{EXPLOSION, Entity},
+        game::{Background, Facts, Game, Scores, Sprite, Theme},
+        layout::Layout,
+        options::Mode,
+        paint::Canvas,
+        spawn::Area,
+    },
+};
 use std::f32::consts::PI;
 
 const PLAYER_BULLET: i32 = 1;
@@ -79,10 +82,7 @@ impl Game for Plunder {
             Sprite::new(PLAYER_BULLET, &[("cannonball", 10, 10)]),
             Sprite::new(TARGET_BACKGROUND, &[("target", 128, 128)]),
             Sprite::new(PANEL, &[("panel/wood", 128, 128)]),
-            Sprite::keeping_theme(
-                SHIP,
-                BOATS
-            ),
+            Sprite::keeping_theme(SHIP, BOATS),
         ],
         ..Facts::COMMON
     };

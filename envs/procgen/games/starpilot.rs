@@ -1,14 +1,17 @@
 //! Fly through a stream of enemies and shoot them.
 
-use crate::{draw::{Picture, Rect}, procgen::{
-    engine::{Engine, layout_entities},
-    entity::{EXPLOSION, Entity, PLAYER},
-    game::{Background, Facts, Game, Scores, Sprite, Theme},
-    layout::Layout,
-    options::Mode,
-    paint::Canvas,
-    std_sort,
-}};
+use crate::{
+    draw::{Picture, Rect},
+    procgen::{
+        engine::{Engine, layout_entities},
+        entity::{EXPLOSION, Entity, PLAYER},
+        game::{Background, Facts, Game, Scores, Sprite, Theme},
+        layout::Layout,
+        options::Mode,
+        paint::Canvas,
+        std_sort,
+    },
+};
 use std::f32::consts::PI;
 
 const BULLET_PLAYER: i32 = 1;
