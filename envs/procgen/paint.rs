@@ -127,11 +127,12 @@ impl Canvas<'_> {
         // Columns of the frame left of the grid, and of the grid left of the frame.
         let [outside, unseen] = [-left, left].map(|n| usize::try_from(n).unwrap_or(0));
         let columns = columns.saturating_sub(outside);
+        let cells = &mut list.cells[..];
         for (row, y) in (0..rows).zip(lowest..) {
-            let kinds = e.grid.row(y).iter().skip(unseen).take(columns);
-            let cells = list.cells.iter_mut().skip(outside * rows + row).step_by(rows);
-            for (cell, &kind) in cells.zip(kinds) {
-                *cell = tiles.of(kind);
+            let mut cell = outside * rows + row;
+            for &kind in e.grid.row(y).iter().skip(unseen).take(columns) {
+                cells[cell] = tiles.of(kind);
+                cell += rows;
             }
         }
     }
@@ -232,43 +233,39 @@ fn in_sight(
 struct Tiles<'a, F> {
     list: &'a mut Vec<Tile>,
     shown: F,
-    /// The kinds so far, and the index of what they show.
+    /// The kinds so far, and the index of what they show, or [`EMPTY`].
     known: Vec<(i32, u16)>,
-    /// The same of kinds from -1 up.
-    common: [u16; COMMON],
+    /// Of those the last with each remainder: there a kind is found at once.
+    latest: [(i32, u16); REMAINDERS],
 }
 
-/// Kinds of cells are small numbers from -1 up.
-const COMMON: usize = 128;
-/// Stands for an index that was not asked for.
-const UNKNOWN: u16 = EMPTY - 1;
+const REMAINDERS: usize = 128;
 
 impl<'a, F: FnMut(i32) -> Option<Tile>> Tiles<'a, F> {
     fn new(list: &'a mut Vec<Tile>, shown: F) -> Self {
-        Self { list, shown, known: Vec::new(), common: [UNKNOWN; COMMON] }
+        // No kind is found where another remainder belongs.
+        let latest = std::array::from_fn(|remainder| (!(remainder as i32), EMPTY));
+        Self { list, shown, known: Vec::new(), latest }
     }
 
     /// The index of what cells of a kind show, or [`EMPTY`].
     #[inline(always)]
     fn of(&mut self, kind: i32) -> u16 {
-        match self.common.get(kind.wrapping_add(1) as usize) {
-            Some(&index) if index != UNKNOWN => index,
-            _ => self.find(kind),
-        }
+        let (latest, tile) = self.latest[kind as usize % REMAINDERS];
+        if latest == kind { tile } else { self.find(kind) }
     }
 
     #[cold]
     fn find(&mut self, kind: i32) -> u16 {
-        if let Some(&(_, index)) = self.known.iter().find(|known| known.0 == kind) {
-            return index;
-        }
-        let tile = (self.shown)(kind);
-        let index = tile.map_or(EMPTY, |_| self.list.len() as u16);
-        self.list.extend(tile);
-        self.known.push((kind, index));
-        if let Some(entry) = self.common.get_mut(kind.wrapping_add(1) as usize) {
-            *entry = index;
-        }
+        let known = self.known.iter().find(|known| known.0 == kind);
+        let index = known.map(|known| known.1).unwrap_or_else(|| {
+            let tile = (self.shown)(kind);
+            let index = tile.map_or(EMPTY, |_| self.list.len() as u16);
+            self.list.extend(tile);
+            self.known.push((kind, index));
+            index
+        });
+        self.latest[kind as usize % REMAINDERS] = (kind, index);
         index
     }
 }

@@ -130,6 +130,32 @@ impl Axis {
     }
 }
 
+/// The axis that was asked for last: things that stand in a row share theirs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Latest {
+    span: Span,
+    axis: Axis,
+}
+
+impl Default for Latest {
+    fn default() -> Self {
+        // Equal to no span.
+        let span = Span { p: f64::NAN, q: f64::NAN, texels: 0, exact: false };
+        Self { span, axis: Axis::NOTHING }
+    }
+}
+
+impl Latest {
+    /// [`Axis::of`], on frames of always the same side.
+    #[inline]
+    pub fn of(&mut self, span: Span, side: i32) -> Axis {
+        if self.span != span {
+            *self = Self { span, axis: Axis::of(span, side) };
+        }
+        self.axis
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

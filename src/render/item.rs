@@ -5,7 +5,7 @@
 //! rules; section numbers in comments are those of the specification that was made of them.
 
 use super::{
-    axis::{Axis, Span, ceil, rnd, trunc},
+    axis::{Axis, Latest, Span, ceil, rnd, trunc},
     grid::Grid,
     pictures::{Pictures, Texture},
 };
@@ -90,12 +90,15 @@ pub const OPAQUE: i32 = 512;
 pub struct Builder {
     side: i32,
     grid: Grid,
+    across: Latest,
+    down: Latest,
 }
 
 impl Builder {
     /// For frames of `size * size` pixels.
     pub fn new(size: u32) -> Self {
-        Self { side: size as i32, grid: Grid::default() }
+        let latest = Latest::default();
+        Self { side: size as i32, grid: Grid::default(), across: latest, down: latest }
     }
 
     /// Side of a frame in pixels.
@@ -287,8 +290,8 @@ impl Builder {
         }
         let exact = background || image.opacity < 255;
         let span = |(p, q), texels| Span { p, q, texels, exact };
-        let x = Axis::of(span(across, width), self.side);
-        let y = Axis::of(span(down, height), self.side);
+        let x = self.across.of(span(across, width), self.side);
+        let y = self.down.of(span(down, height), self.side);
         items.extend(image.item().at(x, y));
     }
 }

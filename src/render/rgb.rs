@@ -2,7 +2,7 @@
 
 use super::item::Item;
 #[cfg(target_arch = "x86_64")]
-use pulp::x86::V3;
+use pulp::x86::{V3, V4};
 use std::ops::Range;
 
 /// A span of columns for each row, out of which nothing changes.
@@ -81,6 +81,10 @@ impl Region {
 pub fn write_rgb(pixels: &[u32], region: &Region, frame: &mut [u8]) {
     let write = Write { pixels, region, frame };
     #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = V4::try_new() {
+        return simd.vectorize(shuffled::Shuffled(simd, write));
+    }
+    #[cfg(target_arch = "x86_64")]
     if let Some(simd) = V3::try_new() {
         return simd.vectorize(shuffled::Shuffled(simd, write));
     }
@@ -90,6 +94,10 @@ pub fn write_rgb(pixels: &[u32], region: &Region, frame: &mut [u8]) {
 /// Reads what [`write_rgb`] wrote.
 pub fn read_rgb(frame: &[u8], region: &Region, pixels: &mut [u32]) {
     let read = Read { frame, region, pixels };
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = V4::try_new() {
+        return simd.vectorize(shuffled::Shuffled(simd, read));
+    }
     #[cfg(target_arch = "x86_64")]
     if let Some(simd) = V3::try_new() {
         return simd.vectorize(shuffled::Shuffled(simd, read));
@@ -175,10 +183,13 @@ fn unpack(bytes: &[u8; 3 * MOST]) -> [u32; MOST] {
 #[cfg(target_arch = "x86_64")]
 mod shuffled {
     use super::{Read, Write};
-    use pulp::{NullaryFnOnce, cast, x86::V3};
-    use std::arch::x86_64::__m128i;
+    use pulp::{
+        NullaryFnOnce, cast,
+        x86::{V3, V4},
+    };
+    use std::arch::x86_64::{__m128i, __m256i, __m512i};
 
-    pub struct Shuffled<T>(pub V3, pub T);
+    pub struct Shuffled<S, T>(pub S, pub T);
 
     /// Puts R, G, B of four pixels at some byte of a vector, as far as they fit; zeros elsewhere.
     const fn packed_at(first: i8) -> [i8; 16] {
@@ -205,7 +216,7 @@ mod shuffled {
         order
     }
 
-    impl NullaryFnOnce for Shuffled<Write<'_>> {
+    impl NullaryFnOnce for Shuffled<V3, Write<'_>> {
         type Output = ();
 
         #[inline(always)]
@@ -229,7 +240,7 @@ mod shuffled {
         }
     }
 
-    impl NullaryFnOnce for Shuffled<Read<'_>> {
+    impl NullaryFnOnce for Shuffled<V3, Read<'_>> {
         type Output = ();
 
         #[inline(always)]
@@ -250,6 +261,61 @@ mod shuffled {
                         // Not from byte 36, behind which there are no sixteen.
                         four(&bytes[32..], spread_from(4)),
                     ])
+                },
+            );
+        }
+    }
+
+    /// Four lanes of the same order.
+    const fn lanes(order: [i8; 16]) -> [[i8; 16]; 4] {
+        [order; 4]
+    }
+
+    impl NullaryFnOnce for Shuffled<V4, Write<'_>> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(self) {
+            let Self(simd, write) = self;
+            // The fourth of each lane, which holds nothing, comes last.
+            let together: [u32; 16] = [0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15];
+            let order: __m512i = cast(lanes(packed_at(0)));
+            write.all(
+                #[inline(always)]
+                |block| {
+                    let packed = simd.avx512bw._mm512_shuffle_epi8(cast(*block), order);
+                    let bytes: [u8; 64] =
+                        cast(simd.avx512f._mm512_permutexvar_epi32(cast(together), packed));
+                    *bytes.first_chunk().expect("fewer than 64")
+                },
+            );
+        }
+    }
+
+    impl NullaryFnOnce for Shuffled<V4, Read<'_>> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(self) {
+            let Self(simd, read) = self;
+            let f = simd.avx512f;
+            let half = |bytes: &[u8]| -> __m256i {
+                cast::<[u8; 32], _>(*bytes.first_chunk().expect("thirty-two bytes"))
+            };
+            // The second half begins sixteen bytes after the first: its last twelve are the eighth
+            // to the fifteenth.
+            let apart: [u32; 16] = [0, 1, 2, 0, 3, 4, 5, 0, 6, 7, 12, 0, 13, 14, 15, 0];
+            let order: __m512i = cast(lanes(spread_from(0)));
+            let alpha = f._mm512_set1_epi32(0xff00_0000_u32 as i32);
+            read.all(
+                #[inline(always)]
+                |bytes| {
+                    let halves = f._mm512_inserti64x4::<1>(
+                        f._mm512_castsi256_si512(half(&bytes[..])),
+                        half(&bytes[16..]),
+                    );
+                    let apart = f._mm512_permutexvar_epi32(cast(apart), halves);
+                    cast(f._mm512_or_si512(simd.avx512bw._mm512_shuffle_epi8(apart, order), alpha))
                 },
             );
         }

@@ -1,12 +1,13 @@
 //! Pictures squeezed to the pixel columns that show them, kept for the next time.
 
 use super::{
+    columns::WINDOW,
     cpu::{Block, LANES, below},
     item::{FILL, Item},
 };
 
 /// Number of strips that are kept; a power of two.
-const KEPT: usize = 512;
+const KEPT: usize = 2048;
 /// Most rows of a picture that is kept in strips.
 const ROWS: usize = 64;
 /// Stands for no column.
@@ -70,15 +71,13 @@ impl Strip {
     #[cold]
     fn fill(&mut self, item: &Item, columns: [u8; LANES], texels: &[u32]) {
         let (width, height) = ((item.size & 0xffff) as usize, (item.size >> 16) as usize);
-        let picture = texels[item.texel as usize..][..width * height].chunks_exact(width);
-        let length = columns.iter().position(|&column| column == NONE).unwrap_or(LANES);
+        let shown = columns.map(|column| if column == NONE { 0 } else { u32::MAX });
+        let mut first = item.texel as usize;
         self.rows.clear();
-        self.rows.extend(picture.map(|row| {
-            let mut block = [0; LANES];
-            for (texel, &column) in block.iter_mut().zip(&columns[..length]) {
-                *texel = row[usize::from(column)];
-            }
-            Row(block)
+        self.rows.extend((0..height).map(|_| {
+            let row: &[u32; WINDOW] = texels[first..].first_chunk().expect("more texels than pictures have");
+            first += width;
+            Row(std::array::from_fn(|i| row[usize::from(columns[i])] & shown[i]))
         }));
         (self.texel, self.columns) = (item.texel, columns);
     }
