@@ -326,18 +326,46 @@ mod shuffled {
 mod tests {
     use super::*;
 
+    type Ways = Vec<(Box<dyn Fn(Write<'_>)>, Box<dyn Fn(Read<'_>)>)>;
+
+    /// All ways to convert that this machine has.
+    fn ways() -> Ways {
+        let mut ways: Ways =
+            vec![(Box::new(|write| write.all(pack)), Box::new(|read| read.all(unpack)))];
+        #[cfg(target_arch = "x86_64")]
+        {
+            use shuffled::Shuffled;
+            if let Some(simd) = V3::try_new() {
+                ways.push((
+                    Box::new(move |write| simd.vectorize(Shuffled(simd, write))),
+                    Box::new(move |read| simd.vectorize(Shuffled(simd, read))),
+                ));
+            }
+            if let Some(simd) = V4::try_new() {
+                ways.push((
+                    Box::new(move |write| simd.vectorize(Shuffled(simd, write))),
+                    Box::new(move |read| simd.vectorize(Shuffled(simd, read))),
+                ));
+            }
+        }
+        ways
+    }
+
     #[test]
     fn bytes_are_red_green_blue_at_any_width() {
-        for size in [1_u32, 3, 5, 8, 64] {
-            let pixels: Vec<u32> =
-                (0..size * size).map(|i| 0xff00_0000 | (i * 0x01_0203)).collect();
-            let mut frame = vec![0; pixels.len() * 3];
-            write_rgb(&pixels, &Region::all(size), &mut frame);
-            let bytes = |p: &u32| [(p >> 16) as u8, (p >> 8) as u8, *p as u8];
-            assert_eq!(frame, pixels.iter().flat_map(bytes).collect::<Vec<_>>(), "{size}");
-            let mut read = vec![0; pixels.len()];
-            read_rgb(&frame, &Region::all(size), &mut read);
-            assert_eq!(read, pixels.iter().map(|p| p | 0xff00_0000).collect::<Vec<_>>());
+        for (write, read) in ways() {
+            for size in [1_u32, 3, 5, 8, 17, 64] {
+                let pixels: Vec<u32> =
+                    (0..size * size).map(|i| 0xff00_0000 | (i * 0x01_0203)).collect();
+                let region = Region::all(size);
+                let mut frame = vec![0; pixels.len() * 3];
+                write(Write { pixels: &pixels, region: &region, frame: &mut frame });
+                let bytes = |p: &u32| [(p >> 16) as u8, (p >> 8) as u8, *p as u8];
+                assert_eq!(frame, pixels.iter().flat_map(bytes).collect::<Vec<_>>(), "{size}");
+                let mut back = vec![0; pixels.len()];
+                read(Read { frame: &frame, region: &region, pixels: &mut back });
+                assert_eq!(back, pixels.iter().map(|p| p | 0xff00_0000).collect::<Vec<_>>());
+            }
         }
     }
 }

@@ -75,7 +75,8 @@ impl Strip {
         let mut first = item.texel as usize;
         self.rows.clear();
         self.rows.extend((0..height).map(|_| {
-            let row: &[u32; WINDOW] = texels[first..].first_chunk().expect("more texels than pictures have");
+            let row: &[u32; WINDOW] =
+                texels[first..].first_chunk().expect("more texels than pictures have");
             first += width;
             Row(std::array::from_fn(|i| row[usize::from(columns[i])] & shown[i]))
         }));
