@@ -77,6 +77,7 @@ fn a_gpu_that_is_lost_ends_the_work_with_an_error_and_keeps_the_checkpoint() {
         variations: vec![0, 1],
         weights: Weights::new(&config.architecture(&*family).unwrap(), 1),
         reward_scale: None,
+        replay: None,
         learning: config.learning(),
         demonstrations: None,
         anneal: None,

@@ -150,6 +150,7 @@ impl Job for Soaked {
             variations: context.variations(),
             weights: new(0),
             reward_scale: None,
+            replay: None,
             learning: context.config.learning(),
             demonstrations: None,
             anneal: None,

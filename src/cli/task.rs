@@ -14,6 +14,7 @@ use crate::{
     },
     gsl::{
         algorithm1::{Algorithm1, NewWeights},
+        config::Inherit,
         demos::{Collected, Demonstrator, Wanted, collect_demonstrations},
         evaluate::{Evaluation, evaluate},
     },
@@ -112,8 +113,10 @@ fn check_memory(config: &Config, spec: &Spec, task: &Task) -> Result<()> {
         let shown = gsl.specialists as u64 * gsl.demonstration_samples
             + gsl.generalist_demonstration_samples;
         phases[0].2 = 0;
-        phases.push((together + beside, rows(gsl.specialist_samples), 0));
-        phases.push((1, rows(gsl.merge_samples), shown));
+        let begun = |who| if gsl.inherit_replay >= who { config.total_samples } else { 0 };
+        let specialists = rows(begun(Inherit::All) + gsl.specialist_samples);
+        phases.push((together + beside, specialists, 0));
+        phases.push((1, rows(begun(Inherit::Merge) + gsl.merge_samples), shown));
     }
     let mut system = sysinfo::System::new();
     system.refresh_memory();
@@ -345,6 +348,7 @@ fn train<A: Agent>(
         variations: context.variations(),
         weights: new(seed),
         reward_scale: None,
+        replay: None,
         learning: context.config.learning(),
         demonstrations: shown.as_ref(),
         anneal: None,

@@ -4,7 +4,7 @@
 //! it was. The numbers in comments are the lines of Algorithm 1.
 
 use super::{
-    config::{Merge, PlateauMode, SPECIALIST_STD_FALL},
+    config::{Inherit, Merge, PlateauMode, SPECIALIST_STD_FALL},
     demos::{Collected, Demonstrator, Wanted, collect_demonstrations},
     evaluate::{Evaluation, evaluate},
     partition::{Split, split},
@@ -18,17 +18,22 @@ use crate::{
         actor_critic::Weights,
         agent::{Agent, Learning, Pairs, Parameters},
         bc,
+        replay::{file::Kept, inherit::Inherited},
         reward_scale::RewardScale,
     },
     run::{
-        file::{load, store},
+        file::{FileError, load, store},
         interrupt,
         phase::{Anneal, Checkpoint, Context, Flow, Phase, Seen, unobserved},
     },
 };
 use gslab_envs::rng::{Stream, derive_seed};
 use serde::{Deserialize, Serialize};
-use std::{ops::ControlFlow, path::Path};
+use std::{
+    fs,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
 
 /// Where the generalist stopped getting better.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +45,9 @@ pub struct Plateau<W = Weights> {
     pub weights: W,
     /// The scale of rewards at that time, if they are scaled.
     pub reward_scale: Option<RewardScale>,
+    /// Where what it had played until then ends, if others begin with it.
+    #[serde(default)]
+    pub replay: Kept,
 }
 
 /// A specialist after its training.
@@ -114,7 +122,7 @@ impl<A: Agent> Algorithm1<'_, A> {
             || {
                 // 8 (optional), 9 to 11: specialists.
                 let start = self.finetune_low(&plateau, &split)?;
-                let specialists = self.specialists(&start, &split)?;
+                let specialists = self.specialists(&plateau, &start, &split)?;
                 // 12 to 14: demonstrations.
                 let collected = self.demonstrations(&plateau, &specialists, &split)?;
                 // 15: phase II.
@@ -144,6 +152,7 @@ impl<A: Agent> Algorithm1<'_, A> {
             variations: self.context.variations(),
             weights: (self.new)(seed),
             reward_scale: None,
+            replay: None,
             learning: self.context.config.learning(),
             demonstrations: None,
             anneal: None,
@@ -184,21 +193,39 @@ impl<A: Agent> Algorithm1<'_, A> {
         };
         let checkpoint = phase.run(self.context, budget as u64, &mut observe)?;
         let (at, detected) = plateau.unwrap_or((checkpoint.curve.len() - 1, false));
-        let plateau = match config.gsl.plateau {
+        let mut plateau = match config.gsl.plateau {
             PlateauMode::Retro => {
                 let Start { weights, reward_scale } = snapshots.get(at)?;
-                Plateau { detected, iterations: at as u64 + 1, weights, reward_scale }
+                let (iterations, replay) = (at as u64 + 1, Kept::default());
+                Plateau { detected, iterations, weights, reward_scale, replay }
             }
             PlateauMode::Online => {
                 let Checkpoint { iterations, weights, reward_scale, .. } = checkpoint;
-                Plateau { detected, iterations, weights, reward_scale }
+                let replay = Kept::default();
+                Plateau { detected, iterations, weights, reward_scale, replay }
             }
         };
+        if config.gsl.inherit_replay != Inherit::Nobody {
+            let learning = &phase.learning;
+            let rows = plateau.iterations * A::schedule(learning).samples();
+            let (to, spec) = (self.replay_at_plateau(), self.context.family.spec());
+            plateau.replay = A::set_aside(&phase.dir, &to, spec, learning, rows)?;
+        }
         store(&path, &plateau)?;
         snapshots.remove()?;
         let how = if detected { "H fired" } else { "H did not fire; taking the last allowed" };
         self.context.progress.say(&format!("{}{how}: iteration {at}", self.label));
         Ok(plateau)
+    }
+
+    fn replay_at_plateau(&self) -> PathBuf {
+        self.dir.join("replay-at-plateau")
+    }
+
+    /// What phases begin their replay with that `who` stands for.
+    fn inherited(&self, plateau: &Plateau<A::Weights>, who: Inherit) -> Option<Inherited> {
+        let inherits = self.config().inherit_replay >= who;
+        inherits.then(|| Inherited { dir: self.replay_at_plateau(), kept: plateau.replay })
     }
 
     /// Line 6: how good the generalist is on every variation.
@@ -248,6 +275,7 @@ impl<A: Agent> Algorithm1<'_, A> {
             variations: split.low(),
             weights: weights.with_fresh_moments(),
             reward_scale,
+            replay: None,
             learning: self.context.config.learning(),
             demonstrations: None,
             anneal: None,
@@ -263,20 +291,20 @@ impl<A: Agent> Algorithm1<'_, A> {
     /// without it.
     fn specialists(
         &self,
+        plateau: &Plateau<A::Weights>,
         start: &Start<A::Weights>,
         split: &Split,
     ) -> Result<Vec<Specialist<A::Weights>>> {
         let numbered: Vec<(usize, &Vec<u32>)> = (1..).zip(&split.subsets).collect();
-        let train = |&(number, variations): &(usize, &Vec<u32>)| match self.specialist(
-            start,
-            &number.to_string(),
-            variations,
-        ) {
-            Err(error @ Error::NotFinite { .. }) => {
-                self.context.progress.say(&format!("{error}. Trying once more"));
-                self.specialist(start, &format!("{number}-again"), variations)
+        let train = |&(number, variations): &(usize, &Vec<u32>)| {
+            let train = |number: &str| self.specialist(plateau, start, number, variations);
+            match train(&number.to_string()) {
+                Err(error @ Error::NotFinite { .. }) => {
+                    self.context.progress.say(&format!("{error}. Trying once more"));
+                    train(&format!("{number}-again"))
+                }
+                done => done,
             }
-            done => done,
         };
         let mut specialists = Vec::new();
         for specialist in side_by_side(&numbered, train) {
@@ -295,6 +323,7 @@ impl<A: Agent> Algorithm1<'_, A> {
 
     fn specialist(
         &self,
+        plateau: &Plateau<A::Weights>,
         start: &Start<A::Weights>,
         number: &str,
         variations: &[u32],
@@ -309,6 +338,7 @@ impl<A: Agent> Algorithm1<'_, A> {
             variations: variations.to_vec(),
             weights: weights.with_fresh_moments().with_std(config.specialist_std),
             reward_scale,
+            replay: self.inherited(plateau, Inherit::All),
             learning: self.context.config.specialist_learning(),
             demonstrations: None,
             anneal: anneal(config.specialist_std, config.specialist_final_std, SPECIALIST_STD_FALL),
@@ -402,6 +432,7 @@ impl<A: Agent> Algorithm1<'_, A> {
             variations: self.context.variations(),
             weights,
             reward_scale: plateau.reward_scale.clone(),
+            replay: self.inherited(plateau, Inherit::Merge),
             learning: self.context.config.merge_learning(),
             demonstrations: Some(demonstrations),
             anneal: anneal(config.merge_std, config.merge_final_std, config.merge_std_fall),
@@ -409,6 +440,10 @@ impl<A: Agent> Algorithm1<'_, A> {
         };
         let iterations = A::schedule(&phase.learning).iterations(config.merge_samples);
         let learned = phase.run(self.context, iterations, &mut unobserved)?;
+        let aside = self.replay_at_plateau();
+        if aside.exists() {
+            fs::remove_dir_all(&aside).map_err(FileError::io("remove", &aside))?;
+        }
         Ok(learned.best_weights().clone().with_std(config.final_std))
     }
 

@@ -45,6 +45,20 @@ pub enum Merge {
     Bc,
 }
 
+/// Who begins with the replay that the generalist had at its plateau. The paper does not tell;
+/// algorithms.md §6 proposes it for phase II.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Inherit {
+    /// All begin with an empty one, and a warm-up.
+    Nobody,
+    /// Phase II.
+    #[default]
+    Merge,
+    /// The specialists, too.
+    All,
+}
+
 /// Shares of a specialist's training at which a scheduled standard deviation begins to fall and
 /// has fallen.
 pub const SPECIALIST_STD_FALL: [f32; 2] = [0.3, 0.8];
@@ -119,6 +133,8 @@ pub struct Config {
     /// returns have a scale, the normalised return.
     pub good_enough: f64,
     pub merge: Merge,
+    /// Of algorithms that have a replay.
+    pub inherit_replay: Inherit,
     /// Samples of phase II.
     pub merge_samples: u64,
     /// Standard deviation that the policy begins phase II with, in action units; 0 keeps the
@@ -165,6 +181,7 @@ impl Default for Config {
             plateau: PlateauMode::Retro,
             good_enough: 0.98,
             merge: Merge::Dapg,
+            inherit_replay: Inherit::Merge,
             merge_samples: 1_000_000,
             merge_std: 0.0,
             merge_final_std: 0.0,

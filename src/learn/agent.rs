@@ -1,6 +1,11 @@
 //! What acts and learns, whatever it sees and does.
 
-use super::{adam, dapg, gail, ppg, ppo, replay::file::Kept, rollout::Rollout, sac};
+use super::{
+    adam, dapg, gail, ppg, ppo,
+    replay::{file::Kept, inherit::Inherited},
+    rollout::Rollout,
+    sac,
+};
 use crate::{device::Device, pool::Pool, run::file::FileError};
 use gslab_envs::{Spec, batch::Actions, rng::Stream};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -186,6 +191,35 @@ pub trait Agent: Policy + Send {
         _kept: Kept,
     ) -> Result<(), FileError> {
         Ok(())
+    }
+
+    /// Sets that experience aside, in a directory of its own, as it was in a phase's directory after
+    /// `rows` samples.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    fn set_aside(
+        _from: &Path,
+        _to: &Path,
+        _spec: &Spec,
+        _learning: &Learning,
+        _rows: u64,
+    ) -> Result<Kept, FileError> {
+        Ok(Kept::default())
+    }
+
+    /// Makes what was set aside the experience of a phase that has not begun; what
+    /// [`Agent::recall`] is to be told.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    fn inherit(
+        _from: &Inherited,
+        _to: &Path,
+        _spec: &Spec,
+        _learning: &Learning,
+    ) -> Result<Kept, FileError> {
+        Ok(Kept::default())
     }
 
     /// Puts that experience on disk, before a checkpoint, which holds what this returns.

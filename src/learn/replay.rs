@@ -7,6 +7,7 @@
 pub mod demonstrations;
 pub mod file;
 pub mod form;
+pub mod inherit;
 pub mod memory;
 
 pub use demonstrations::Demonstrations;

@@ -18,7 +18,7 @@ use crate::{
     learn::{
         actor_critic::Weights,
         agent::{Agent, Learning, Parameters, Report, Schedule, Shown},
-        replay::file::Kept,
+        replay::{file::Kept, inherit::Inherited},
         reward_scale::RewardScale,
         rollout::{Stages, timed},
         vectors::GaussianAgent,
@@ -97,6 +97,8 @@ pub struct Phase<'a, A: Agent = GaussianAgent> {
     pub weights: A::Weights,
     /// The scale of rewards that it goes on with; `None` begins a new one, if they are scaled.
     pub reward_scale: Option<RewardScale>,
+    /// What an agent that has a replay begins it with; `None` for nothing.
+    pub replay: Option<Inherited>,
     /// How it learns.
     pub learning: Learning,
     /// Makes it phase II: learning from these, too.
@@ -204,6 +206,7 @@ impl<A: Agent> Phase<'_, A> {
         )
         .map_err(|e| Error::Usage(format!("{}: {e}", self.name)))?;
         let mut pool = Pool::new(context.family, &levels, environments);
+        let spec = context.family.spec();
         let (mut state, mut metrics) = if path.exists() {
             let state: Checkpoint<A::Weights> = load(&path)?;
             self.check_network(&path, &state.weights)?;
@@ -223,7 +226,10 @@ impl<A: Agent> Phase<'_, A> {
                 reward_scale: self.first_reward_scale(),
                 recent: VecDeque::new(),
                 metrics: metrics.synced_offsets()?,
-                replay: Kept::default(),
+                replay: match &self.replay {
+                    Some(replay) => A::inherit(replay, &self.dir, spec, &self.learning)?,
+                    None => Kept::default(),
+                },
             };
             store(&path, &state)?;
             (state, metrics)
@@ -231,7 +237,7 @@ impl<A: Agent> Phase<'_, A> {
 
         let mut timings = Timings::open(&self.dir, state.iterations)?;
         let mut agent: A = context.agent(state.weights.clone());
-        agent.recall(&self.dir, context.family.spec(), &self.learning, state.replay)?;
+        agent.recall(&self.dir, spec, &self.learning, state.replay)?;
         let noise = Stream::new(self.seed, "noise");
         let shuffle = Stream::new(self.seed, "shuffle");
         let shown = self.demonstrations.map(|demonstrations| {
@@ -293,7 +299,6 @@ impl<A: Agent> Phase<'_, A> {
                 reports.push(report.values());
             }
             let mean_reward = mean(rewards.iter().map(|&r| f64::from(r)));
-            let spec = context.family.spec();
             for episode in &episodes {
                 state.recent.truncate(RECENT - 1);
                 state.recent.push_front(spec.normalised(episode.total_reward.into()));

@@ -2,11 +2,11 @@
 
 use crate::common::{Place, assert_same};
 use gslab::run::metrics::read_csv;
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
 /// Settings with which all of Algorithm 1 takes a few seconds. The ring goes round, so that its
 /// files are removed on the way.
-const TINY: &str = "--set total_samples=6400 --set sac.samples=128 --set sac.capacity=1200 \
+const TINY: &str = "--set total_samples=6400 --set sac.samples=128 --set sac.capacity=2400 \
     --set sac.warm_up=256 --set sac.hidden=[16,16] --set sac.minibatch=32 --set gail.interval=8 \
     --set gail.minibatch=16 --set gsl.specialists=2 --set gsl.specialist_samples=1280 \
     --set gsl.merge_samples=1280 --set gsl.window=5 --set gsl.demonstration_samples=150 \
@@ -15,7 +15,9 @@ const TINY: &str = "--set total_samples=6400 --set sac.samples=128 --set sac.cap
 #[test]
 fn killed_anywhere_it_ends_with_the_same_bytes_on_any_number_of_threads() {
     let place = Place::new();
-    let gsl = |out: &str, extra: &str| format!("gsl maze-sac --out {out} {TINY} {extra}");
+    let gsl = |out: &str, extra: &str| {
+        format!("gsl maze-sac --out {out} {TINY} --set gsl.inherit_replay=all {extra}")
+    };
     place.train(&gsl("whole", "--threads 1")).well();
     let expected = place.tree("whole");
     let mut killed = 0;
@@ -41,22 +43,29 @@ fn every_task_runs_and_metrics_show_what_is_learned_from() {
         table.column(name).unwrap_or_else(|| panic!("no column {name}"))
     };
     for (phase, shown) in [("generalist", false), ("specialist-2", false), ("merge", true)] {
-        // Nothing is learned before the warm-up is over: in the second iteration.
+        // Nothing is learned before the warm-up is over: in the second iteration. Phase II goes on
+        // with what the generalist had played.
         let losses = columns(phase, "critic_loss");
-        assert!(losses[0].is_nan() && losses[2..].iter().all(|x| x.is_finite()), "{phase}");
+        assert_eq!(losses[0].is_nan(), phase != "merge", "{phase}");
+        assert!(losses[2..].iter().all(|x| x.is_finite()), "{phase}");
         for name in ["environment_reward", "imitation_reward", "discriminator_loss"] {
             let values = columns(phase, name);
             assert!(values[2..].iter().all(|x| x.is_finite() == shown), "{phase}: {name}");
         }
     }
     assert!(columns("merge", "imitation_reward")[2..].iter().all(|&r| r > 0.0));
-    // Of 50 iterations' 6400 rows the last 1200 are kept, in segments of 152.
-    let replays = |phase: &str| {
+    // Of 50 iterations' 6400 rows the last 2400 are kept, in segments of 300.
+    let replays = |phase: &str| -> BTreeSet<String> {
         let names = fs::read_dir(place.path(&format!("run/seed-0/{phase}"))).unwrap();
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| name.starts_with("replay-")).count()
+        names.filter(|name| name.starts_with("replay-")).collect()
     };
-    assert!((8..=9).contains(&replays("generalist")), "{}", replays("generalist"));
+    let [generalist, specialist, merge] = ["generalist", "specialist-2", "merge"].map(replays);
+    assert!((8..=9).contains(&generalist.len()), "{generalist:?}");
+    // A specialist has its own 1280 rows; phase II those after the generalist's.
+    assert_eq!(specialist.last().unwrap(), "replay-000004.bin");
+    assert!(merge.last().unwrap().as_str() > "replay-000006.bin", "{merge:?}");
+    assert!(!place.path("run/seed-0/replay-at-plateau").exists());
 
     for policy in ["final", "plateau", "merge"] {
         let eval = format!("eval run --policy {policy} --episodes 2 --acting mean --device cpu");
@@ -90,12 +99,12 @@ fn a_replay_that_was_lost_is_named() {
         place.edit("run/config.toml", "total_samples = 6400", "total_samples = 12800")
     };
     longer(&place);
-    let file = "run/seed-0/train/replay-000041.bin";
+    let file = "run/seed-0/train/replay-000020.bin";
     let good = place.read(file);
     place.write(file, &good[..good.len() / 2]);
     let ended = place.train("resume run");
     assert_eq!(ended.code, Some(2));
-    assert!(ended.stderr.contains("replay-000041.bin is damaged"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("replay-000020.bin is damaged"), "{}", ended.stderr);
     place.write(file, good);
     place.train("resume run").well();
 }
@@ -125,6 +134,12 @@ fn settings_that_make_no_sense_are_refused_with_what_is_allowed() {
             "gsl",
             "gsl.specialist_environments=3",
             "gsl.specialist_environments = 3: must be 0 or a divisor of sac.collect = 64",
+        ),
+        (
+            "gsl",
+            "gsl.inherit_replay=all --set gsl.specialist_environments=2",
+            "gsl.specialist_environments = 2: must be 0 or sac.environments = 4, as in the replay \
+             that specialists begin with (gsl.inherit_replay = all)",
         ),
         ("gsl", "gsl.merge=dapg", "gsl.merge = dapg: must be gail or bc: DAPG is for ppo and ppg"),
         (

@@ -130,6 +130,7 @@ impl Job for Recorded<'_> {
             variations: context.variations(),
             weights: new(0),
             reward_scale: None,
+            replay: None,
             learning: context.config.learning(),
             demonstrations: None,
             anneal: None,

@@ -114,6 +114,7 @@ fn train<A: Agent>(
             variations: variations.clone(),
             weights: (algorithm.new)(seed),
             reward_scale: None,
+            replay: None,
             learning: match size <= FEW && size < levels.len() {
                 true => context.config.specialist_learning(),
                 false => context.config.learning(),

@@ -132,6 +132,7 @@ fn launch<A: Agent>(
             variations: variations.clone(),
             weights: weights.with_fresh_moments(),
             reward_scale,
+            replay: None,
             learning: config.specialist_learning(),
             demonstrations: None,
             anneal: None,

@@ -24,7 +24,25 @@ pub struct Kept {
     pub rows: u64,
     /// Bytes of the last segment.
     pub bytes: u64,
+    /// First row that was ever there: 0, but where a phase began with another's replay.
+    #[serde(default)]
+    pub first: u64,
 }
+
+/// Rows of a segment of a replay, a multiple of the environments.
+pub(super) fn segment_rows(capacity: usize, form: Form) -> u64 {
+    ((capacity / SEGMENTS).max(1) as u64).next_multiple_of(form.environments as u64)
+}
+
+/// Where a segment of the replay in a directory is.
+pub(super) fn segments(dir: &Path, number: u64) -> PathBuf {
+    dir.join(format!("replay-{number:06}.bin"))
+}
+
+/// How ends of steps are written.
+pub(super) const RUNNING: u8 = 0;
+const TERMINATED: u8 = 1;
+pub(super) const TRUNCATED: u8 = 2;
 
 /// The files of a phase's replay.
 pub struct Files {
@@ -41,8 +59,7 @@ impl Files {
     /// # Errors
     /// A file is missing or shorter than it was.
     pub fn open(dir: &Path, replay: &mut Replay, kept: Kept) -> Result<Self, FileError> {
-        let segment = (replay.capacity / SEGMENTS).max(1) as u64;
-        let segment = segment.next_multiple_of(replay.form.environments as u64);
+        let segment = segment_rows(replay.capacity, replay.form);
         let files = Self { dir: dir.into(), segment, kept };
         let (oldest, end) = (files.oldest(replay), files.segment_of(kept.rows));
         (replay.first, replay.written) = (oldest * segment, oldest * segment);
@@ -63,7 +80,7 @@ impl Files {
     }
 
     fn path(&self, number: u64) -> PathBuf {
-        self.dir.join(format!("replay-{number:06}.bin"))
+        segments(&self.dir, number)
     }
 
     fn segment_of(&self, row: u64) -> u64 {
@@ -72,7 +89,8 @@ impl Files {
 
     /// The first segment that holds a row of the ring as it is on disk.
     fn oldest(&self, replay: &Replay) -> u64 {
-        self.segment_of(self.kept.rows.saturating_sub(replay.capacity as u64))
+        let oldest = self.kept.rows.saturating_sub(replay.capacity as u64);
+        self.segment_of(oldest.max(self.kept.first))
     }
 
     /// Reads rows of a segment into the ring; `bytes` is how many they are, if a checkpoint says
@@ -125,7 +143,8 @@ impl Files {
                 write_step(&mut bytes, replay, row);
             }
             self.append(number, &bytes)?;
-            self.kept = Kept { rows: end, bytes: self.kept.bytes + bytes.len() as u64 };
+            let bytes = self.kept.bytes + bytes.len() as u64;
+            self.kept = Kept { rows: end, bytes, ..self.kept };
         }
         Ok(self.kept)
     }
@@ -165,9 +184,9 @@ fn write_step(bytes: &mut Vec<u8>, replay: &Replay, row: u64) {
     numbers(actions);
     numbers(rewards);
     bytes.extend(ends.iter().map(|end| match end {
-        End::Running => 0,
-        End::Terminated => 1,
-        End::Truncated => 2,
+        End::Running => RUNNING,
+        End::Terminated => TERMINATED,
+        End::Truncated => TRUNCATED,
     }));
     last.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
 }
@@ -191,10 +210,10 @@ fn read_step<'a>(bytes: &'a [u8], replay: &mut Replay) -> Option<&'a [u8]> {
     let observations = words(take(4 * n * width)?);
     let actions = numbers(take(4 * n * action)?);
     let rewards = numbers(take(4 * n)?);
-    let ends = take(n)?.iter().map(|byte| match byte {
-        0 => Some(End::Running),
-        1 => Some(End::Terminated),
-        2 => Some(End::Truncated),
+    let ends = take(n)?.iter().map(|&byte| match byte {
+        RUNNING => Some(End::Running),
+        TERMINATED => Some(End::Terminated),
+        TRUNCATED => Some(End::Truncated),
         _ => None,
     });
     let ends: Vec<End> = ends.collect::<Option<_>>()?;

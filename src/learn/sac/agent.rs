@@ -10,6 +10,7 @@ use crate::{
         replay::{
             Demonstrations, Form, Replay, Step, Transitions,
             file::{Files, Kept},
+            inherit::Inherited,
         },
         rollout::{Rollout, Stages, timed},
         squashed::{Squashed, normals, uniform_actions},
@@ -281,6 +282,26 @@ impl<N: Networks> Agent for SacAgent<N> {
         self.files = Some(Files::open(dir, &mut replay, kept)?);
         self.replay = Some(replay);
         Ok(())
+    }
+
+    fn set_aside(
+        from: &Path,
+        to: &Path,
+        spec: &Spec,
+        learning: &Learning,
+        rows: u64,
+    ) -> Result<Kept, FileError> {
+        let form = Form::of(spec, learning.sac.environments);
+        Inherited::set_aside(from, to, form, learning.sac.capacity, rows)
+    }
+
+    fn inherit(
+        from: &Inherited,
+        to: &Path,
+        spec: &Spec,
+        learning: &Learning,
+    ) -> Result<Kept, FileError> {
+        from.begin(to, Form::of(spec, learning.sac.environments), learning.sac.capacity)
     }
 
     fn keep(&mut self) -> Result<Kept, FileError> {

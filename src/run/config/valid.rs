@@ -1,7 +1,7 @@
 //! Which settings make sense.
 
 use super::{Algorithm, Config, ConfigError};
-use crate::gsl::config::{Merge, Partition};
+use crate::gsl::config::{Inherit, Merge, Partition};
 use gslab_envs::{
     ActionSpace,
     registry::{ENVIRONMENTS, Family},
@@ -177,6 +177,15 @@ impl Config {
         let specialists = self.gsl.specialist_environments;
         if specialists > 0 && !sac.collect.is_multiple_of(specialists) {
             let allowed = format!("0 or a divisor of sac.collect = {}", sac.collect);
+            return Err(range("gsl.specialist_environments", specialists, allowed));
+        }
+        if self.gsl.inherit_replay == Inherit::All && ![0, sac.environments].contains(&specialists)
+        {
+            let allowed = format!(
+                "0 or sac.environments = {}, as in the replay that specialists begin with \
+                 (gsl.inherit_replay = all)",
+                sac.environments
+            );
             return Err(range("gsl.specialist_environments", specialists, allowed));
         }
         // What is not on disk yet must not be overwritten.
