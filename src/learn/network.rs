@@ -104,11 +104,27 @@ impl Network {
 
 /// Outputs, `[rows, outputs]`, of a network without an optimiser.
 pub fn infer(shape: &Shape, parameters: &[f32], x: &[f32]) -> Vec<f32> {
+    in_lanes(shape, parameters, x, || ())
+}
+
+/// [`infer`] as a part of an update, whose forward passes are recorded as such.
+pub fn evaluate(shape: &Shape, parameters: &[f32], x: &[f32]) -> Vec<f32> {
+    in_lanes(shape, parameters, x, || span(Stage::Forward))
+}
+
+/// Outputs of rows in lanes, each within what `span` begins.
+fn in_lanes<S>(
+    shape: &Shape,
+    parameters: &[f32],
+    x: &[f32],
+    span: impl Fn() -> S + Sync,
+) -> Vec<f32> {
     let (inputs, outputs) = (shape.inputs(), shape.outputs());
     let rows = x.len() / inputs;
     let mut out = vec![0.0; rows * outputs];
     let lane = rows.div_ceil(LANES).max(1);
     out.par_chunks_mut(lane * outputs).zip(x.par_chunks(lane * inputs)).for_each(|(out, x)| {
+        let _span = span();
         let mut scratch = Scratch::default();
         forward(shape, parameters, x, x.len() / inputs, &mut scratch);
         out.copy_from_slice(scratch.output());

@@ -17,11 +17,12 @@ use super::{
     gail::Discriminator,
     loss::Tally,
     mlp::{Scratch, Shape, backward_to_inputs, forward},
-    network::{Network, infer},
+    network::{Network, evaluate},
     replay::Transitions,
     squashed::{Squashed, normals},
     words,
 };
+use crate::trace::{Stage, traced};
 use gslab_envs::rng::Stream;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -236,9 +237,11 @@ impl Weights {
     /// (algorithms.md §5).
     fn targets(&self, batch: &Transitions, gamma: f32, alpha: f32, noise: &[f32]) -> Vec<f32> {
         let (rows, next) = (batch.rewards.len(), &batch.next_observations);
-        let Drawn { actions, log_densities } = draw(&self.policy.infer(next), noise, rows);
+        let output = evaluate(&self.policy.shape, &self.policy.parameters, next);
+        let Drawn { actions, log_densities } = draw(&output, noise, rows);
         let pairs = join(next, &actions, rows);
-        let [a, b] = self.critics.each_ref().map(|c| infer(&c.network.shape, &c.target, &pairs));
+        let value = |critic: &Critic| evaluate(&critic.network.shape, &critic.target, &pairs);
+        let [a, b] = self.critics.each_ref().map(value);
         (0..rows)
             .map(|row| {
                 let follows = f32::from(u8::from(!batch.terminated[row]));
@@ -285,7 +288,9 @@ fn policy_loss<'a>(
         let pairs = join(observations, &actions, n);
         let mut passes: [Scratch; 2] = Default::default();
         for (Critic { network, .. }, pass) in critics.iter().zip(&mut passes) {
-            forward(&network.shape, &network.parameters, &pairs, n, pass);
+            traced(Stage::Forward, || {
+                forward(&network.shape, &network.parameters, &pairs, n, pass);
+            });
         }
         let [a, b] = passes.each_ref().map(|pass| pass.output().to_vec());
         // The gradient goes through the critic that says less, row by row.
@@ -294,8 +299,9 @@ fn policy_loss<'a>(
             let chosen = |row: usize| (a[row] <= b[row]) == (i == 0);
             let d_value: Vec<f32> =
                 (0..n).map(|row| if chosen(row) { -share } else { 0.0 }).collect();
-            let d_pairs =
-                backward_to_inputs(&network.shape, &network.parameters, n, &d_value, pass);
+            let d_pairs = traced(Stage::Backward, || {
+                backward_to_inputs(&network.shape, &network.parameters, n, &d_value, pass)
+            });
             for (sum, d_pair) in d_actions.chunks_exact_mut(dim).zip(d_pairs.chunks_exact(pair)) {
                 sum.iter_mut().zip(&d_pair[width..]).for_each(|(s, d)| *s += d);
             }
