@@ -117,8 +117,8 @@ impl Canvas<'_> {
         let side = f64::from(self.size);
         let list = &mut *self.list;
         list.cell_size = (w, h);
-        let left = in_sight(across, |x| place(x, 0).x, (w, side), &mut list.columns);
-        let lowest = in_sight(up, |y| place(0, y).y, (h, side), &mut list.rows);
+        let left = edges_in_sight(across, |x| place(x, 0).x, (w, side), &mut list.columns);
+        let lowest = edges_in_sight(up, |y| place(0, y).y, (h, side), &mut list.rows);
         list.before_cells = list.calls.len();
         let (columns, rows) = (list.columns.len(), list.rows.len());
         let shown = |kind| if nothing(kind) { None } else { tile(game, e, kind) };
@@ -212,7 +212,7 @@ impl Look {
 
 /// Appends where those columns, or rows, begin that may show; the first of them. `length` is that of
 /// each, and `side` the frame's.
-fn in_sight(
+fn edges_in_sight(
     all: RangeInclusive<i32>,
     begin: impl Fn(i32) -> f64,
     (length, side): (f64, f64),

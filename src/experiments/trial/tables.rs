@@ -1,17 +1,20 @@
 //! Tables of trials.
 
 use super::SeedResult;
-use crate::experiments::{
-    html::table,
-    print::{fixed, millions},
+use crate::{
+    experiments::{
+        html::table,
+        print::{fixed, millions},
+    },
+    plot::number,
 };
 
 /// `mean ± standard deviation`.
 pub fn spread((mean, std): (f64, f64)) -> String {
     match std {
         // Of one seed.
-        0.0 => format!("{mean:.1}"),
-        std => format!("{mean:.1} \u{b1} {std:.1}"),
+        0.0 => number(mean, 1),
+        std => format!("{} \u{b1} {std:.1}", number(mean, 1)),
     }
 }
 
