@@ -105,6 +105,7 @@ impl<A: Agent> Algorithm1<'_, A> {
             let learning = self.context.config.learning();
             let samples = A::schedule(&learning).samples() * plateau.iterations;
             let beside = beside(samples)?;
+            self.forget_replay()?;
             let weights = plateau.weights.clone();
             let outcome = Outcome {
                 plateau,
@@ -131,6 +132,7 @@ impl<A: Agent> Algorithm1<'_, A> {
             },
         );
         let (specialists, collected, weights) = rest?;
+        self.forget_replay()?;
         let samples = planned - self.planned_demonstrations(&split) + collected.samples;
         let demonstrations = collected.demonstrations;
         let outcome =
@@ -220,6 +222,15 @@ impl<A: Agent> Algorithm1<'_, A> {
 
     fn replay_at_plateau(&self) -> PathBuf {
         self.dir.join("replay-at-plateau")
+    }
+
+    /// To be done when all who begin with it are at their end.
+    fn forget_replay(&self) -> Result<()> {
+        let path = self.replay_at_plateau();
+        if path.exists() {
+            fs::remove_dir_all(&path).map_err(FileError::io("remove", &path))?;
+        }
+        Ok(())
     }
 
     /// What phases begin their replay with that `who` stands for.
@@ -440,10 +451,6 @@ impl<A: Agent> Algorithm1<'_, A> {
         };
         let iterations = A::schedule(&phase.learning).iterations(config.merge_samples);
         let learned = phase.run(self.context, iterations, &mut unobserved)?;
-        let aside = self.replay_at_plateau();
-        if aside.exists() {
-            fs::remove_dir_all(&aside).map_err(FileError::io("remove", &aside))?;
-        }
         Ok(learned.best_weights().clone().with_std(config.final_std))
     }
 

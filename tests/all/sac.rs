@@ -73,6 +73,7 @@ fn every_task_runs_and_metrics_show_what_is_learned_from() {
     }
     place.gslab("record run --out run.gif").well();
     place.train(&format!("gsl maze-sac --out cloned {TINY} --set gsl.merge=bc")).well();
+    assert!(!place.path("cloned/seed-0/replay-at-plateau").exists());
 }
 
 #[test]
