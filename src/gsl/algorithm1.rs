@@ -195,24 +195,21 @@ impl<A: Agent> Algorithm1<'_, A> {
         };
         let checkpoint = phase.run(self.context, budget as u64, &mut observe)?;
         let (at, detected) = plateau.unwrap_or((checkpoint.curve.len() - 1, false));
-        let mut plateau = match config.gsl.plateau {
-            PlateauMode::Retro => {
-                let Start { weights, reward_scale } = snapshots.get(at)?;
-                let (iterations, replay) = (at as u64 + 1, Kept::default());
-                Plateau { detected, iterations, weights, reward_scale, replay }
-            }
+        let (iterations, Start { weights, reward_scale }) = match config.gsl.plateau {
+            PlateauMode::Retro => (at as u64 + 1, snapshots.get(at)?),
             PlateauMode::Online => {
                 let Checkpoint { iterations, weights, reward_scale, .. } = checkpoint;
-                let replay = Kept::default();
-                Plateau { detected, iterations, weights, reward_scale, replay }
+                (iterations, Start { weights, reward_scale })
             }
         };
+        let mut replay = Kept::default();
         if config.gsl.inherit_replay != Inherit::Nobody {
             let learning = &phase.learning;
-            let rows = plateau.iterations * A::schedule(learning).samples();
+            let rows = iterations * A::schedule(learning).samples();
             let (to, spec) = (self.replay_at_plateau(), self.context.family.spec());
-            plateau.replay = A::set_aside(&phase.dir, &to, spec, learning, rows)?;
+            replay = A::set_aside(&phase.dir, &to, spec, learning, rows)?;
         }
+        let plateau = Plateau { detected, iterations, weights, reward_scale, replay };
         store(&path, &plateau)?;
         snapshots.remove()?;
         let how = if detected { "H fired" } else { "H did not fire; taking the last allowed" };

@@ -1,8 +1,6 @@
 //! Frames as bytes: what of them changed, from and to pixels.
 
 use super::item::Item;
-#[cfg(target_arch = "x86_64")]
-use pulp::x86::{V3, V4};
 use std::ops::Range;
 
 /// A span of columns for each row, out of which nothing changes.
@@ -81,13 +79,7 @@ impl Region {
 pub fn write_rgb(pixels: &[u32], region: &Region, frame: &mut [u8]) {
     let write = Write { pixels, region, frame };
     #[cfg(target_arch = "x86_64")]
-    if let Some(simd) = V4::try_new() {
-        return simd.vectorize(shuffled::Shuffled(simd, write));
-    }
-    #[cfg(target_arch = "x86_64")]
-    if let Some(simd) = V3::try_new() {
-        return simd.vectorize(shuffled::Shuffled(simd, write));
-    }
+    let Some(write) = shuffled::shuffled(write) else { return };
     write.all(pack);
 }
 
@@ -95,13 +87,7 @@ pub fn write_rgb(pixels: &[u32], region: &Region, frame: &mut [u8]) {
 pub fn read_rgb(frame: &[u8], region: &Region, pixels: &mut [u32]) {
     let read = Read { frame, region, pixels };
     #[cfg(target_arch = "x86_64")]
-    if let Some(simd) = V4::try_new() {
-        return simd.vectorize(shuffled::Shuffled(simd, read));
-    }
-    #[cfg(target_arch = "x86_64")]
-    if let Some(simd) = V3::try_new() {
-        return simd.vectorize(shuffled::Shuffled(simd, read));
-    }
+    let Some(read) = shuffled::shuffled(read) else { return };
     read.all(unpack);
 }
 
@@ -191,6 +177,22 @@ mod shuffled {
 
     pub struct Shuffled<S, T>(pub S, pub T);
 
+    /// Does the work with the widest vectors there are; gives it back if there are none.
+    pub fn shuffled<T>(work: T) -> Option<T>
+    where
+        Shuffled<V3, T>: NullaryFnOnce<Output = ()>,
+        Shuffled<V4, T>: NullaryFnOnce<Output = ()>,
+    {
+        if let Some(simd) = V4::try_new() {
+            simd.vectorize(Shuffled(simd, work));
+        } else if let Some(simd) = V3::try_new() {
+            simd.vectorize(Shuffled(simd, work));
+        } else {
+            return Some(work);
+        }
+        None
+    }
+
     /// Puts R, G, B of four pixels at some byte of a vector, as far as they fit; zeros elsewhere.
     const fn packed_at(first: i8) -> [i8; 16] {
         let mut order = [-1; 16];
@@ -266,11 +268,6 @@ mod shuffled {
         }
     }
 
-    /// Four lanes of the same order.
-    const fn lanes(order: [i8; 16]) -> [[i8; 16]; 4] {
-        [order; 4]
-    }
-
     impl NullaryFnOnce for Shuffled<V4, Write<'_>> {
         type Output = ();
 
@@ -279,7 +276,7 @@ mod shuffled {
             let Self(simd, write) = self;
             // The fourth of each lane, which holds nothing, comes last.
             let together: [u32; 16] = [0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15];
-            let order: __m512i = cast(lanes(packed_at(0)));
+            let order: __m512i = cast([packed_at(0); 4]);
             write.all(
                 #[inline(always)]
                 |block| {
@@ -305,7 +302,7 @@ mod shuffled {
             // The second half begins sixteen bytes after the first: its last twelve are the eighth
             // to the fifteenth.
             let apart: [u32; 16] = [0, 1, 2, 0, 3, 4, 5, 0, 6, 7, 12, 0, 13, 14, 15, 0];
-            let order: __m512i = cast(lanes(spread_from(0)));
+            let order: __m512i = cast([spread_from(0); 4]);
             let alpha = f._mm512_set1_epi32(0xff00_0000_u32 as i32);
             read.all(
                 #[inline(always)]
@@ -334,6 +331,7 @@ mod tests {
             vec![(Box::new(|write| write.all(pack)), Box::new(|read| read.all(unpack)))];
         #[cfg(target_arch = "x86_64")]
         {
+            use pulp::x86::{V3, V4};
             use shuffled::Shuffled;
             if let Some(simd) = V3::try_new() {
                 ways.push((

@@ -35,14 +35,9 @@ pub(super) fn segment_rows(capacity: usize, form: Form) -> u64 {
 }
 
 /// Where a segment of the replay in a directory is.
-pub(super) fn segments(dir: &Path, number: u64) -> PathBuf {
+pub(super) fn segment_path(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("replay-{number:06}.bin"))
 }
-
-/// How ends of steps are written.
-pub(super) const RUNNING: u8 = 0;
-const TERMINATED: u8 = 1;
-pub(super) const TRUNCATED: u8 = 2;
 
 /// The files of a phase's replay.
 pub struct Files {
@@ -80,7 +75,7 @@ impl Files {
     }
 
     fn path(&self, number: u64) -> PathBuf {
-        segments(&self.dir, number)
+        segment_path(&self.dir, number)
     }
 
     fn segment_of(&self, row: u64) -> u64 {
@@ -140,7 +135,7 @@ impl Files {
             }
             let mut bytes = Vec::new();
             for row in (self.kept.rows..end).step_by(replay.form.environments) {
-                write_step(&mut bytes, replay, row);
+                write_step(&mut bytes, &replay.step(row));
             }
             self.append(number, &bytes)?;
             let bytes = self.kept.bytes + bytes.len() as u64;
@@ -177,22 +172,22 @@ impl Files {
 
 /// Observations, actions, rewards, one byte for each end, then the last observations of the
 /// episodes that ended; all numbers, and words of observations, little-endian.
-fn write_step(bytes: &mut Vec<u8>, replay: &Replay, row: u64) {
-    let Step { observations, actions, rewards, ends, last } = replay.step(row);
+pub(super) fn write_step(bytes: &mut Vec<u8>, step: &Step<'_, u32>) {
+    let Step { observations, actions, rewards, ends, last } = step;
     observations.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
     let mut numbers = |values: &[f32]| values.iter().for_each(|x| bytes.extend(x.to_le_bytes()));
     numbers(actions);
     numbers(rewards);
     bytes.extend(ends.iter().map(|end| match end {
-        End::Running => RUNNING,
-        End::Terminated => TERMINATED,
-        End::Truncated => TRUNCATED,
+        End::Running => 0,
+        End::Terminated => 1,
+        End::Truncated => 2,
     }));
     last.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
 }
 
 /// Adds the step that bytes begin with to the ring; what follows it, or none if they are no step.
-fn read_step<'a>(bytes: &'a [u8], replay: &mut Replay) -> Option<&'a [u8]> {
+pub(super) fn read_step<'a>(bytes: &'a [u8], replay: &mut Replay) -> Option<&'a [u8]> {
     let Form { environments: n, action, .. } = replay.form;
     let width = replay.form.words();
     let mut rest = bytes;
@@ -210,10 +205,10 @@ fn read_step<'a>(bytes: &'a [u8], replay: &mut Replay) -> Option<&'a [u8]> {
     let observations = words(take(4 * n * width)?);
     let actions = numbers(take(4 * n * action)?);
     let rewards = numbers(take(4 * n)?);
-    let ends = take(n)?.iter().map(|&byte| match byte {
-        RUNNING => Some(End::Running),
-        TERMINATED => Some(End::Terminated),
-        TRUNCATED => Some(End::Truncated),
+    let ends = take(n)?.iter().map(|byte| match byte {
+        0 => Some(End::Running),
+        1 => Some(End::Terminated),
+        2 => Some(End::Truncated),
         _ => None,
     });
     let ends: Vec<End> = ends.collect::<Option<_>>()?;

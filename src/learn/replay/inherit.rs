@@ -4,13 +4,13 @@
 //! generalist had played until then.
 
 use super::{
-    Form,
-    file::{Kept, segment_rows, segments},
+    Form, Replay, Step,
+    file::{Kept, read_step, segment_path, segment_rows, write_step},
 };
-use crate::run::file::FileError;
+use crate::run::file::{FileError, write_atomic};
+use gslab_envs::End;
 use std::{
-    fs::{self, File},
-    io::{self, Write},
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -49,44 +49,40 @@ impl Inherited {
         let segment = segment_rows(capacity, form);
         let (last, left_out) = (rows - 2 * n, rows - n);
         let number = last / segment;
-        if !segments(from, number).exists() {
+        if !segment_path(from, number).exists() {
             return Ok(Kept::default());
         }
-        let begins = (0..=number).rev().take_while(|&n| segments(from, n).exists()).last();
+        let begins = (0..=number).rev().take_while(|&n| segment_path(from, n).exists()).last();
         let oldest =
             begins.unwrap_or(number).max((rows - n).saturating_sub(capacity as u64) / segment);
 
-        create_empty(to)?;
+        fs::create_dir_all(to).map_err(FileError::io("create", to))?;
         for number in oldest..number {
-            share(&segments(from, number), &segments(to, number))?;
+            share(&segment_path(from, number), &segment_path(to, number))?;
         }
-        let read = |number: u64| -> Result<(PathBuf, Vec<u8>), FileError> {
-            let path = segments(from, number);
+        let mut read = Replay::new(form, segment as usize + form.environments);
+        (read.first, read.written) = (number * segment, number * segment);
+        for number in number..=left_out / segment {
+            let path = segment_path(from, number);
             let content = fs::read(&path).map_err(FileError::io("read", &path))?;
-            Ok((path, content))
-        };
-        let (path, content) = read(number)?;
-        let damaged = |path: &Path| FileError::Damaged {
-            path: path.into(),
-            what: "it holds fewer steps than it had".into(),
-        };
-        let mut steps = Steps { form, rest: &content };
-        for _ in (number * segment..last).step_by(form.environments) {
-            steps.next().ok_or_else(|| damaged(&path))?;
-        }
-        let before = content.len() - steps.rest.len();
-        let ending = steps.next().ok_or_else(|| damaged(&path))?;
-        let followed = match left_out / segment == number {
-            true => steps.next().ok_or_else(|| damaged(&path))?.observations.to_vec(),
-            false => {
-                let (path, content) = read(number + 1)?;
-                let first = Steps { form, rest: &content }.next();
-                first.ok_or_else(|| damaged(&path))?.observations.to_vec()
+            let (mut rest, end) = (&content[..], rows.min((number + 1) * segment));
+            while read.written < end {
+                rest = read_step(rest, &mut read).ok_or_else(|| FileError::Damaged {
+                    path: path.clone(),
+                    what: "it holds fewer steps than it had".into(),
+                })?;
             }
-        };
-        let mut bytes = content[..before].to_vec();
-        ending.write_cut(form, &followed, &mut bytes);
-        write(&segments(to, number), &bytes)?;
+        }
+        let mut bytes = Vec::new();
+        for row in (number * segment..last).step_by(form.environments) {
+            write_step(&mut bytes, &read.step(row));
+        }
+        let step = read.step(last);
+        let cut = |&end: &End| if end == End::Running { End::Truncated } else { end };
+        let ends: Vec<End> = step.ends.iter().map(cut).collect();
+        let led_to = (last..left_out).flat_map(|row| read.row(row).next).copied().collect();
+        write_step(&mut bytes, &Step { ends: &ends, last: led_to, ..step });
+        write_atomic(&segment_path(to, number), &bytes)?;
         Ok(Kept { rows: left_out, bytes: bytes.len() as u64, first: oldest * segment })
     }
 
@@ -102,101 +98,30 @@ impl Inherited {
         let segment = segment_rows(capacity.next_multiple_of(form.environments), form);
         let last = (kept.rows - form.environments as u64) / segment;
         for number in kept.first / segment..last {
-            let path = segments(to, number);
-            // Of a phase that was killed before its first checkpoint.
-            if path.exists() {
-                fs::remove_file(&path).map_err(FileError::io("remove", &path))?;
-            }
-            share(&segments(dir, number), &path)?;
+            share(&segment_path(dir, number), &segment_path(to, number))?;
         }
-        let path = segments(dir, last);
+        let path = segment_path(dir, last);
         let bytes = fs::read(&path).map_err(FileError::io("read", &path))?;
-        write(&segments(to, last), &bytes)?;
+        write_atomic(&segment_path(to, last), &bytes)?;
         Ok(*kept)
     }
 }
 
 /// One file under two names where the file system can, else a copy.
 fn share(from: &Path, to: &Path) -> Result<(), FileError> {
-    let shared = fs::hard_link(from, to).or_else(|error| match error.kind() {
-        io::ErrorKind::NotFound => Err(error),
-        _ => fs::copy(from, to).map(drop),
-    });
+    // There already, if the process was killed before the next checkpoint.
+    if to.exists() {
+        fs::remove_file(to).map_err(FileError::io("remove", to))?;
+    }
+    let shared = fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop));
     shared.map_err(FileError::io("copy", from))
-}
-
-fn create_empty(dir: &Path) -> Result<(), FileError> {
-    if dir.exists() {
-        fs::remove_dir_all(dir).map_err(FileError::io("remove", dir))?;
-    }
-    fs::create_dir_all(dir).map_err(FileError::io("create", dir))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let write = || {
-        let mut file = File::create(path)?;
-        file.write_all(bytes)?;
-        file.sync_data()
-    };
-    write().map_err(FileError::io("write", path))
-}
-
-/// The steps of a segment, as bytes.
-struct Steps<'a> {
-    form: Form,
-    rest: &'a [u8],
-}
-
-struct StepBytes<'a> {
-    observations: &'a [u8],
-    actions_and_rewards: &'a [u8],
-    ends: &'a [u8],
-    last: &'a [u8],
-}
-
-impl<'a> Iterator for Steps<'a> {
-    type Item = StepBytes<'a>;
-
-    fn next(&mut self) -> Option<StepBytes<'a>> {
-        let Form { environments: n, action, .. } = self.form;
-        let words = self.form.words();
-        let mut take = |count: usize| {
-            let (taken, rest) = self.rest.split_at_checked(count)?;
-            self.rest = rest;
-            Some(taken)
-        };
-        let observations = take(4 * n * words)?;
-        let actions_and_rewards = take(4 * n * (action + 1))?;
-        let ends = take(n)?;
-        let ended = ends.iter().filter(|&&end| end != super::file::RUNNING).count();
-        let last = take(4 * ended * words)?;
-        Some(StepBytes { observations, actions_and_rewards, ends, last })
-    }
-}
-
-impl StepBytes<'_> {
-    /// Writes the step with all episodes at an end: those that went on are cut, where
-    /// `followed`, `[environments, words]`, is what they would have seen.
-    fn write_cut(&self, form: Form, followed: &[u8], bytes: &mut Vec<u8>) {
-        let width = 4 * form.words();
-        let running = |end: u8| end == super::file::RUNNING;
-        bytes.extend_from_slice(self.observations);
-        bytes.extend_from_slice(self.actions_and_rewards);
-        let cut = |&end: &u8| if running(end) { super::file::TRUNCATED } else { end };
-        bytes.extend(self.ends.iter().map(cut));
-        let mut last = self.last.chunks_exact(width);
-        for (&end, followed) in self.ends.iter().zip(followed.chunks_exact(width)) {
-            let seen = if running(end) { Some(followed) } else { last.next() };
-            bytes.extend_from_slice(seen.expect("each end has a last observation"));
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{
         super::{
-            Replay, Transitions,
+            Transitions,
             file::Files,
             tests::{FORM, Played},
         },
