@@ -1,11 +1,14 @@
 //! Where networks are trained, chosen when the program runs: on the CPU by hand-written
 //! gradients, or on a GPU by Burn through wgpu.
 
-#[cfg(feature = "gpu")]
-use crate::learn::burn::{BurnActorCritic, Unreadable, answers};
 use crate::learn::{
     actor_critic::{ActorCritic, Weights},
     cpu::CpuActorCritic,
+};
+#[cfg(feature = "gpu")]
+use crate::{
+    learn::burn::{BurnActorCritic, Unreadable, answers},
+    trace,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -252,6 +255,7 @@ fn open_gpu() -> Result<(burn::tensor::Device, Adapter), DeviceError> {
         driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
         software: info.device_type == wgpu::DeviceType::Cpu,
     };
+    trace::device::opened(&device);
     Ok((device, adapter))
 }
 

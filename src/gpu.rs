@@ -13,16 +13,20 @@ use burn::{
     },
     cubecl::{
         CubeCount, CubeDim, MemoryScope,
-        client::Client,
+        client::{Client, ProfileWindow},
         future,
         prelude::KernelId,
+        profile::{ProfileDuration, TimingMethod},
         server::{Handle, KernelArguments, ServerError},
     },
     tensor::{DType, Device, Int, Shape, Tensor},
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 /// Bytes in the memory of a GPU. Clones name the same bytes.
@@ -98,6 +102,22 @@ pub struct Gpu {
     example: CubeTensor,
     client: Client,
     traffic: Arc<Traffic>,
+}
+
+/// Some time of a GPU, on one thread's behalf.
+#[derive(Debug)]
+pub struct Window(ProfileWindow);
+
+/// What a GPU notes of a window.
+pub struct Noted(ProfileDuration);
+
+impl Noted {
+    /// Waits for the GPU to have noted it: when the work began, on a clock that is its own for each
+    /// thread and runs later than `epoch`, and how long it took. None if it noted nothing sensible.
+    pub fn wait(self, epoch: Instant) -> Option<(Duration, Duration)> {
+        let ticks = future::block_on(self.0.resolve())?;
+        Some((ticks.start_duration_since(epoch), ticks.duration()))
+    }
 }
 
 #[derive(Default)]
@@ -208,6 +228,27 @@ impl Gpu {
     pub fn memory(&self) -> (u64, u64) {
         let usage = self.client.memory_report(MemoryScope::Device).usage();
         (usage.bytes_in_use, usage.bytes_reserved)
+    }
+
+    /// Whether it can note when a kernel began and ended.
+    pub fn has_timestamps(&self) -> bool {
+        self.client.properties().timing_method == TimingMethod::Device
+    }
+
+    /// Has it note when the first kernel begins, and when the last one ends, of those that this
+    /// thread starts from now on until the window is closed. None where it cannot.
+    pub fn open_window(&self) -> Option<Window> {
+        self.client.profile_start().ok().map(Window)
+    }
+
+    /// What it notes of a window; none if nothing was started within.
+    pub fn close_window(&self, Window(window): Window) -> Option<Noted> {
+        self.client.profile_end(window).ok().map(Noted)
+    }
+
+    /// Starts a kernel that does next to nothing.
+    pub fn touch(&self) {
+        let _ = Tensor::<1>::zeros([1], &self.device) + 1.0;
     }
 
     /// Bytes that crossed to the GPU through [`Self::send`] so far.

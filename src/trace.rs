@@ -4,11 +4,17 @@
 //! it; [`chrome`] writes those that last to a file, too.
 
 pub mod chrome;
+#[cfg(feature = "gpu")]
+pub mod device;
+#[cfg(not(feature = "gpu"))]
+#[path = "trace/no_device.rs"]
+pub mod device;
 
 use serde::{Deserialize, Serialize};
 use std::{
     cell::RefCell,
     marker::PhantomData,
+    ops::AddAssign,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
@@ -129,10 +135,11 @@ static LANES: Mutex<Vec<Arc<Mutex<Lane>>>> = Mutex::new(Vec::new());
 /// as small as the maze make a hundred thousand a second.
 const SHORTEST: Duration = Duration::from_micros(50);
 
-/// What one thread recorded.
+/// What one thread recorded, or a GPU of what one thread started on it.
 #[derive(Debug, Default)]
 struct Lane {
     name: String,
+    of_gpu: bool,
     totals: Totals,
     events: Vec<Event>,
 }
@@ -143,6 +150,13 @@ pub struct Totals {
     /// Without the spans within them.
     pub nanos: [u64; STAGES],
     pub spans: [u64; STAGES],
+}
+
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.nanos.iter_mut().zip(other.nanos).for_each(|(sum, n)| *sum += n);
+        self.spans.iter_mut().zip(other.spans).for_each(|(sum, n)| *sum += n);
+    }
 }
 
 impl Totals {
@@ -181,6 +195,7 @@ struct Open {
     /// Nanoseconds of spans directly within.
     within: u64,
     short: [u64; STAGES],
+    window: Option<device::Window>,
 }
 
 thread_local! {
@@ -222,27 +237,45 @@ pub fn counter(name: &'static str, value: f64) {
 /// Begins to record, with totals of 0; or stops to.
 pub fn record(detail: Detail) {
     epoch();
+    device::settle();
     lock(&LANES).iter().for_each(|lane| lock(lane).totals = Totals::default());
     DETAIL.store(detail as u8, Ordering::Relaxed);
 }
 
-/// What this thread recorded, and what the others did.
-pub fn totals() -> (Totals, Vec<Totals>) {
+/// What was recorded so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Recorded {
+    /// Of this thread.
+    pub mine: Totals,
+    /// Of all threads taken together.
+    pub all: Totals,
+    /// What a GPU noted itself; nothing where it is not timed.
+    pub gpu: Totals,
+}
+
+/// What was recorded so far. Waits for a GPU that is timed.
+pub fn totals() -> Recorded {
+    device::settle();
     let mine = THREAD.with_borrow_mut(|thread| thread.lane().clone());
-    let lanes = lock(&LANES);
-    let others = lanes.iter().filter(|lane| !Arc::ptr_eq(lane, &mine));
-    let others = others.map(|lane| lock(lane).totals).collect();
-    let mine = lock(&mine).totals;
-    (mine, others)
+    let mut recorded = Recorded { mine: lock(&mine).totals, ..Recorded::default() };
+    for lane in &*lock(&LANES) {
+        let lane = lock(lane);
+        *(if lane.of_gpu { &mut recorded.gpu } else { &mut recorded.all }) += lane.totals;
+    }
+    recorded
 }
 
 fn begin(stage: Stage, detail: Detail) -> Span {
     let recorded = DETAIL.load(Ordering::Relaxed) >= detail as u8;
     if recorded {
-        THREAD.with_borrow_mut(|thread| {
-            let (within, short) = (0, [0; STAGES]);
-            thread.open.push(Open { stage, began: Instant::now(), within, short });
-        });
+        let open = Open {
+            stage,
+            window: device::begin(stage),
+            began: Instant::now(),
+            within: 0,
+            short: [0; STAGES],
+        };
+        THREAD.with_borrow_mut(|thread| thread.open.push(open));
     }
     Span { recorded, of_thread: PhantomData }
 }
@@ -250,6 +283,13 @@ fn begin(stage: Stage, detail: Detail) -> Span {
 impl Drop for Span {
     fn drop(&mut self) {
         if self.recorded {
+            if let Ok(Some((stage, window))) = THREAD.try_with(|thread| {
+                let mut thread = thread.borrow_mut();
+                let open = thread.open.last_mut()?;
+                Some((open.stage, open.window.take()?))
+            }) {
+                device::end(stage, window);
+            }
             let ended = Instant::now();
             // A thread that is being torn down has nobody left to tell.
             let _ = THREAD.try_with(|thread| thread.borrow_mut().close(ended));
@@ -272,7 +312,7 @@ impl Thread {
     }
 
     fn close(&mut self, ended: Instant) {
-        let Some(Open { stage, began, within, short }) = self.open.pop() else { return };
+        let Some(Open { stage, began, within, short, .. }) = self.open.pop() else { return };
         let took = nanos(ended.saturating_duration_since(began));
         let is_short = u128::from(took) < SHORTEST.as_nanos();
         if let Some(around) = self.open.last_mut() {

@@ -3,31 +3,17 @@
 use super::results::{Measurement, Run};
 use crate::{
     learn::{impala, mlp},
-    trace::{STAGES, Stage, Totals},
+    trace::{Recorded, STAGES, Stage, Totals},
 };
 use std::{collections::BTreeMap, fmt::Write as _};
 
 /// What was recorded at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Moment {
     /// Seconds on the clock since some beginning.
     pub wall: f64,
-    /// Of the thread that drives the training.
-    pub driver: Totals,
-    /// Of all threads taken together, the driver included.
-    pub all: Totals,
-}
-
-impl Moment {
-    /// From what each thread recorded.
-    pub fn new(wall: f64, driver: Totals, others: &[Totals]) -> Self {
-        let mut all = driver;
-        for other in others {
-            all.nanos.iter_mut().zip(other.nanos).for_each(|(sum, n)| *sum += n);
-            all.spans.iter_mut().zip(other.spans).for_each(|(sum, n)| *sum += n);
-        }
-        Self { wall, driver, all }
-    }
+    /// On the thread that drives the training, on all, and by a GPU.
+    pub recorded: Recorded,
 }
 
 /// An iteration: seconds on the clock and seconds of all threads, of each stage.
@@ -35,6 +21,8 @@ impl Moment {
 pub struct Iteration {
     pub wall: f64,
     stages: [(f64, f64); STAGES],
+    /// Seconds that a GPU worked; 0 where none is timed.
+    on_gpu: [f64; STAGES],
 }
 
 /// Stages that other threads take part in, and the part of each that is named apart.
@@ -50,27 +38,47 @@ impl Iteration {
     /// a stage that they share is divided by their number; what is left of the clock's time is the
     /// stage's own, the waiting for each other included.
     pub fn between(from: &Moment, to: &Moment, threads: usize) -> Self {
-        let seconds =
-            |of: fn(&Moment) -> &Totals, stage| of(to).seconds(stage) - of(from).seconds(stage);
-        let driver = |stage| seconds(|moment| &moment.driver, stage);
-        let all = |stage| seconds(|moment| &moment.all, stage);
+        let seconds = |of: fn(&Recorded) -> &Totals, stage| {
+            of(&to.recorded).seconds(stage) - of(&from.recorded).seconds(stage)
+        };
+        let driver = |stage| seconds(|recorded| &recorded.mine, stage);
+        let all = |stage| seconds(|recorded| &recorded.all, stage);
         let mut stages = Stage::ALL.map(|stage| (driver(stage), all(stage)));
         for (whole, parts) in SHARED {
             let clock = driver(whole) + parts.iter().map(|&part| driver(part)).sum::<f64>();
             let mut own = clock;
             for &part in parts {
-                let share = (all(part) / threads as f64).min(own);
+                // On a GPU the driver alone does it.
+                let alone = all(part) == driver(part);
+                let share = if alone { all(part) } else { all(part) / threads as f64 };
+                let share = share.min(own);
                 stages[part as usize].0 = share;
                 own -= share;
             }
             stages[whole as usize].0 = own;
         }
-        Self { wall: to.wall - from.wall, stages }
+        let on_gpu = Stage::ALL.map(|stage| seconds(|recorded| &recorded.gpu, stage));
+        Self { wall: to.wall - from.wall, stages, on_gpu }
     }
 
     /// Seconds on the clock.
     pub fn seconds(&self, stage: Stage) -> f64 {
         self.stages[stage as usize].0
+    }
+
+    /// The same with the GPU's times of another iteration, in which it was timed.
+    pub fn with_gpu_times(self, of: &Self) -> Self {
+        Self { on_gpu: of.on_gpu, ..self }
+    }
+
+    /// Seconds that a GPU worked on it; 0 where none is timed.
+    pub fn on_gpu(&self, stage: Stage) -> f64 {
+        self.on_gpu[stage as usize]
+    }
+
+    /// Whether a GPU was timed.
+    pub fn has_gpu_times(&self) -> bool {
+        self.on_gpu.iter().any(|&seconds| seconds > 0.0)
     }
 
     /// How much of the clock's time is some stage's.
@@ -103,7 +111,7 @@ pub struct Inference {
     pub parameters: f64,
 }
 
-/// Costs of learning on the CPU by so many passes over every sample, with an optimiser step every
+/// Costs of learning by so many passes over every sample, with an optimiser step every
 /// `minibatch` samples. A backward pass multiplies twice as much as a forward pass, once for the
 /// weights, once for what was fed in, and moves twice as much.
 pub fn costs_of_learning(network: Inference, passes: usize, minibatch: usize) -> Costs {
@@ -154,7 +162,11 @@ impl Inference {
     }
 }
 
-/// Every stage that took time, as measurements of samples, one run for each iteration in which it did.
+/// How names of measurements end that a GPU made itself.
+const ON_GPU: &str = " on the GPU";
+
+/// Every stage that took time, as measurements of samples, one run for each iteration in which it
+/// did; then every stage that a GPU worked on. Costs are those of the GPU if there is one.
 pub fn measurements(
     environment: &str,
     parameters: &BTreeMap<String, u64>,
@@ -176,18 +188,24 @@ pub fn measurements(
             runs: iterations.iter().filter_map(run).collect(),
         }
     };
-    let took_time = |stage: &Stage| iterations.iter().any(|i| i.seconds(*stage) > 0.0);
-    let stages = Stage::ALL.into_iter().filter(took_time).map(|stage| {
-        let cost = costs.get(&stage).copied().unwrap_or_default();
-        let name = if stage == Stage::Iteration { "not attributed" } else { stage.name() };
-        measured(format!("{environment}: {name}"), cost, &|i| i.stages[stage as usize])
-    });
     let busy = |i: &Iteration| i.stages.iter().map(|&(_, threads)| threads).sum();
-    let whole = measured(environment.into(), Cost::default(), &|i| (i.wall, busy(i)));
-    std::iter::once(whole).chain(stages).collect()
+    let mut all = vec![measured(environment.into(), Cost::default(), &|i| (i.wall, busy(i)))];
+    let cost = |stage| costs.get(&stage).copied().unwrap_or_default();
+    let timed = iterations.iter().any(Iteration::has_gpu_times);
+    for stage in Stage::ALL {
+        let name = if stage == Stage::Iteration { "not attributed" } else { stage.name() };
+        let cost = if timed { Cost::default() } else { cost(stage) };
+        all.push(measured(format!("{environment}: {name}"), cost, &|i| i.stages[stage as usize]));
+    }
+    for stage in Stage::ALL {
+        let name = format!("{environment}: {}{ON_GPU}", stage.name());
+        all.push(measured(name, cost(stage), &|i| (i.on_gpu(stage), i.on_gpu(stage))));
+    }
+    all.retain(|measured| !measured.runs.is_empty());
+    all
 }
 
-/// Highest rates of the machine, per second, with all threads.
+/// Highest rates of the machine, per second, with all threads; of the GPU where that is timed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ceilings {
     /// Floating-point operations in single precision.
@@ -200,69 +218,128 @@ pub struct Ceilings {
 /// Its last lines say what bounds the whole.
 pub fn table(measurements: &[Measurement], ceilings: Ceilings, listed: &[Stage]) -> String {
     let (whole, stages) = measurements.split_first().expect("the whole comes first");
+    let is_of_gpu = |m: &&Measurement| m.name.ends_with(ON_GPU);
+    let (of_gpu, stages): (Vec<_>, Vec<_>) = stages.iter().partition(is_of_gpu);
     // Means, not medians: they add up.
-    let sum = |m: &Measurement, of: fn(&Run) -> f64| m.runs.iter().map(of).sum::<f64>();
-    let of_iteration = |seconds: f64| seconds / whole.runs.len() as f64;
-    let seconds = |m: &Measurement| of_iteration(sum(m, |run| run.wall));
-    let rate = |m: &Measurement| sum(m, |run| run.items) / sum(m, |run| run.wall);
+    let seconds =
+        |m: &Measurement| m.runs.iter().map(|run| run.wall).sum::<f64>() / whole.runs.len() as f64;
     let all = seconds(whole);
     let mut text = format!(
-        "{:16} {:>10} {:>7} {:>10} {:>11} {:>16} {:>16}\n",
+        "{:21} {:>10} {:>7} {:>10} {:>11} {:>16} {:>16}\n",
         "stage", "seconds", "share", "busy", "us/sample", "GFLOP/s (peak)", "GB/s (memory)"
     );
-    let share = |rate: f64, of: f64| format!("{:.2} ({:.0} %)", rate / 1e9, 100.0 * rate / of);
     let mut line = |name: &str, m: &Measurement| {
-        let per_second = rate(m);
-        let column = |cost: Option<f64>, ceiling| {
-            cost.map_or(String::new(), |cost| share(cost * per_second, ceiling))
+        let column = |rate: Option<f64>, ceiling: f64| {
+            let share = |rate| format!("{:.2} ({:.0} %)", rate / 1e9, 100.0 * rate / ceiling);
+            rate.map_or(String::new(), share)
         };
-        let busy = of_iteration(sum(m, |run| run.cpu));
+        let rates = Rates::of(m);
+        let busy = m.runs.iter().map(|run| run.cpu).sum::<f64>() / whole.runs.len() as f64;
         let _ = writeln!(
             text,
-            "{name:16} {:>10.4} {:>5.1} % {busy:>10.4} {:>11.3} {:>16} {:>16}",
+            "{name:21} {:>10.4} {:>5.1} % {busy:>10.4} {:>11.3} {:>16} {:>16}",
             seconds(m),
             100.0 * seconds(m) / all,
-            1e6 / per_second,
-            column(m.operations, ceilings.operations),
-            column(m.bytes, ceilings.bytes),
+            1e6 / rates.items,
+            column(rates.operations, ceilings.operations),
+            column(rates.bytes, ceilings.bytes),
         );
     };
     let named = |m: &Measurement| m.name.rsplit(": ").next().unwrap_or(&m.name).to_owned();
-    let is_listed =
-        |m: &&Measurement| listed.is_empty() || listed.iter().any(|stage| stage.name() == named(m));
+    let is_listed = |m: &&&Measurement| {
+        let name = named(m);
+        let name = name.strip_suffix(ON_GPU).unwrap_or(&name);
+        listed.is_empty() || listed.iter().any(|stage| stage.name() == name)
+    };
     stages.iter().filter(is_listed).for_each(|m| line(&named(m), m));
     line("iteration", whole);
-    let Some(slowest) = stages.iter().max_by(|a, b| seconds(a).total_cmp(&seconds(b))) else {
-        return text;
+    of_gpu.iter().filter(is_listed).for_each(|m| line(&named(m), m));
+
+    let slowest = |of: &[&Measurement]| {
+        of.iter().copied().max_by(|a, b| seconds(a).total_cmp(&seconds(b))).cloned()
     };
-    let per_second = rate(slowest);
-    let reached = |cost: Option<f64>, ceiling| cost.map(|cost| cost * per_second / ceiling);
-    let name = named(slowest);
-    let limit = match (
-        reached(slowest.operations, ceilings.operations),
-        reached(slowest.bytes, ceilings.bytes),
-    ) {
-        (Some(arithmetic), _) if arithmetic >= 0.3 => format!(
-            "arithmetic: it does {:.0} % of the operations that the machine could do",
-            100.0 * arithmetic
-        ),
-        (_, Some(memory)) if memory >= 0.3 => format!(
-            "memory: it moves {:.0} % of the bytes that the machine could move",
-            100.0 * memory
-        ),
-        (Some(arithmetic), _) => format!(
-            "neither arithmetic ({:.0} % of the machine's) nor memory: small pieces of work, and \
-             threads that wait for each other",
-            100.0 * arithmetic
-        ),
-        _ => "instructions of its threads: no arithmetic or bytes are counted for it".into(),
-    };
+    let Some(longest) = slowest(&stages) else { return text };
+    let busy: f64 = of_gpu.iter().map(|m| seconds(m)).sum();
+    let name = named(&longest);
+    if let Some(longest_of_gpu) = slowest(&of_gpu) {
+        let of = |stages: &[&Measurement], stage: Stage, suffix: &str| -> f64 {
+            let name = format!("{}{suffix}", stage.name());
+            stages.iter().filter(|m| named(m) == name).map(|m| seconds(m)).sum()
+        };
+        let playing = [Stage::Draw, Stage::Infer, Stage::Sample];
+        let playing: f64 = playing.into_iter().map(|stage| of(&of_gpu, stage, ON_GPU)).sum();
+        let waited = of(&stages, Stage::ActionsBack, "");
+        let _ = writeln!(
+            text,
+            "the GPU works {:.0} % of an iteration; {:.0} % of its work in rollouts is done while \
+             the program does something else than wait for it",
+            100.0 * busy / all,
+            100.0 * (1.0 - waited / playing).clamp(0.0, 1.0)
+        );
+        if busy > 0.5 * all {
+            let name = named(&longest_of_gpu);
+            let share = 100.0 * seconds(&longest_of_gpu) / all;
+            let limit = Rates::of(&longest_of_gpu).limit(
+                ceilings,
+                "small kernels, or some that do not reach what a product of matrices does",
+                "its kernels: no arithmetic or bytes are counted for it",
+            );
+            let _ = write!(
+                text,
+                "{name} bounds the run: {share:.0} % of an iteration\n{name} is bound by {limit}"
+            );
+            return text;
+        }
+    }
+    let limit = Rates::of(&longest).limit(
+        ceilings,
+        "small pieces of work, and threads that wait for each other",
+        "instructions of its threads: no arithmetic or bytes are counted for it",
+    );
     let _ = write!(
         text,
         "{name} bounds the run: {:.0} % of an iteration\n{name} is bound by {limit}",
-        100.0 * seconds(slowest) / all
+        100.0 * seconds(&longest) / all
     );
     text
+}
+
+/// What a stage does in a second.
+struct Rates {
+    items: f64,
+    operations: Option<f64>,
+    bytes: Option<f64>,
+}
+
+impl Rates {
+    fn of(m: &Measurement) -> Self {
+        let sum = |of: fn(&Run) -> f64| m.runs.iter().map(of).sum::<f64>();
+        let items = sum(|run| run.items) / sum(|run| run.wall);
+        let times = |cost: Option<f64>| cost.map(|cost| cost * items);
+        Self { items, operations: times(m.operations), bytes: times(m.bytes) }
+    }
+
+    /// What keeps the stage from being faster, in words; these if it comes near neither ceiling, and
+    /// if nothing was counted.
+    fn limit(&self, ceilings: Ceilings, neither: &str, uncounted: &str) -> String {
+        let arithmetic = self.operations.map(|rate| rate / ceilings.operations);
+        let memory = self.bytes.map(|rate| rate / ceilings.bytes);
+        match (arithmetic, memory) {
+            (Some(arithmetic), _) if arithmetic >= 0.3 => format!(
+                "arithmetic: it does {:.0} % of the operations that the machine could do",
+                100.0 * arithmetic
+            ),
+            (_, Some(memory)) if memory >= 0.3 => format!(
+                "memory: it moves {:.0} % of the bytes that the machine could move",
+                100.0 * memory
+            ),
+            (Some(arithmetic), _) => format!(
+                "neither arithmetic ({:.0} % of the machine's) nor memory: {neither}",
+                100.0 * arithmetic
+            ),
+            _ => uncounted.into(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -280,16 +357,22 @@ mod tests {
     /// Two threads: the driver and one that helps.
     fn iteration() -> Iteration {
         use Stage::*;
-        let nothing = Moment::new(1.0, Totals::default(), &[]);
-        let driver = totals(&[
+        let mine = totals(&[
             (Iteration, 0.01),
             (Simulate, 0.2),
             (Update, 0.1),
             (Forward, 0.3),
             (Backward, 0.4),
         ]);
-        let helper = totals(&[(Forward, 0.5), (Backward, 0.3)]);
-        super::Iteration::between(&nothing, &Moment::new(2.01, driver, &[helper]), 2)
+        let mut all = mine;
+        all += totals(&[(Forward, 0.5), (Backward, 0.3)]);
+        between(Recorded { mine, all, gpu: Totals::default() })
+    }
+
+    /// Of 1.01 s.
+    fn between(recorded: Recorded) -> super::Iteration {
+        let nothing = Moment { wall: 1.0, ..Moment::default() };
+        super::Iteration::between(&nothing, &Moment { wall: 2.01, recorded }, 2)
     }
 
     #[test]
@@ -324,6 +407,23 @@ mod tests {
             table(&measured, fast, &[Stage::Draw])
                 .ends_with("50 % of the operations that the machine could do")
         );
+    }
+
+    #[test]
+    fn a_gpus_times_are_listed_apart_and_bound_a_run_that_waits_for_it() {
+        use Stage::*;
+        let mine = totals(&[(Simulate, 0.2), (ActionsBack, 0.1), (Update, 0.7)]);
+        let gpu = totals(&[(Draw, 0.1), (Infer, 0.3), (Backward, 0.5)]);
+        let iteration = between(Recorded { mine, all: mine, gpu });
+        let costs = Costs::from([(Backward, Cost { operations: Some(1e6), bytes: None })]);
+        let measured = measurements("bigfish", &BTreeMap::new(), 1000.0, &[iteration], &costs);
+        let text = table(&measured, Ceilings { operations: 4e9, bytes: 1e10 }, &[]);
+        // 1000 samples of 10^6 operations in 0.5 s.
+        let row = text.lines().find(|line| line.starts_with("backward on the GPU")).unwrap();
+        assert!(row.contains("0.5000  49.5 %") && row.contains("2.00 (50 %)"), "{text}");
+        assert!(text.contains("the GPU works 89 % of an iteration; 75 % of its work"), "{text}");
+        assert!(text.contains("backward on the GPU bounds the run: 50 %"), "{text}");
+        assert!(text.ends_with("50 % of the operations that the machine could do"), "{text}");
     }
 
     #[test]

@@ -29,7 +29,7 @@ use crate::{
         interrupt,
         progress::Progress,
     },
-    trace::chrome::TraceFile,
+    trace::{self, chrome::TraceFile},
 };
 use clap::{Args, Parser, Subcommand};
 use gslab_envs::{
@@ -56,6 +56,9 @@ pub struct Arguments {
     /// Write a timeline of stages and threads to this file, for Perfetto or speedscope
     #[arg(long, global = true, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// In the timeline, list what the GPU did when, too. The program then waits for it more often
+    #[arg(long, global = true, requires = "trace")]
+    trace_gpu: bool,
 }
 
 #[derive(Subcommand)]
@@ -99,6 +102,9 @@ enum Command {
 /// # Errors
 /// Whatever ended the command early; [`Error::exit_code`] is the program's.
 pub fn run(arguments: Arguments) -> Result<ExitCode> {
+    if arguments.trace_gpu {
+        trace::device::want(true);
+    }
     let trace = arguments.trace.as_deref().map(TraceFile::create).transpose()?;
     let done = arguments.command.run();
     if let Some(trace) = trace {

@@ -16,6 +16,7 @@ use super::{
     loss::{Head, Tally, Term},
     mlp::Shape,
 };
+use crate::trace::{Stage, span, traced};
 use burn::tensor::{Device, Gradients, Tensor, TensorData, activation::relu};
 use std::{ops::Range, panic::resume_unwind};
 
@@ -114,6 +115,7 @@ impl ActorCritic for BurnActorCritic {
             any.then(|| self.network(head).pieces().tracked())
         });
         let [policy, value] = &trained;
+        let forward = span(Stage::Forward);
         let mut objective: Option<Tensor<1>> = None;
         let tallies: Vec<Vec<Tensor<1>>> = terms
             .iter()
@@ -137,16 +139,21 @@ impl ActorCritic for BurnActorCritic {
                 tally.into_iter().map(Tensor::inner).collect()
             })
             .collect();
+        drop(forward);
         let Some(objective) = objective else { return Vec::new() };
 
-        let mut gradients = objective.backward();
-        for (head, pieces) in heads.into_iter().zip(trained) {
-            if let Some(pieces) = pieces {
-                let gradient = pieces.gradient(&mut gradients);
-                self.network_mut(head).descent.descend(gradient, settings);
+        let gradients = traced(Stage::Backward, || {
+            let mut gradients = objective.backward();
+            trained.map(|pieces| pieces.map(|pieces| pieces.gradient(&mut gradients)))
+        });
+        traced(Stage::Optimiser, || {
+            for (head, gradient) in heads.into_iter().zip(gradients) {
+                if let Some(gradient) = gradient {
+                    self.network_mut(head).descent.descend(gradient, settings);
+                }
             }
-        }
-        self.keep_log_std_in_range();
+            self.keep_log_std_in_range();
+        });
 
         let widths: Vec<usize> = tallies.iter().map(Vec::len).collect();
         let entries = read(Tensor::cat(tallies.into_iter().flatten().collect(), 0));

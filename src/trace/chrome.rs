@@ -1,7 +1,7 @@
 //! A timeline in Chrome's trace event format, which Perfetto, speedscope and chrome://tracing read
 //! ("Trace Event Format", Google, 2016).
 
-use super::{Detail, Event, LANES, LISTED, Lane, STAGES, Stage, lock, record};
+use super::{Detail, Event, LANES, LISTED, Lane, STAGES, Stage, device, lock, record};
 use crate::run::file::FileError;
 use serde::Serialize;
 use std::{
@@ -110,6 +110,7 @@ impl<W: Write> Lines<W> {
     }
 
     fn drain(&mut self) -> io::Result<()> {
+        device::settle();
         let lanes: Vec<Arc<Mutex<Lane>>> = lock(&LANES).clone();
         for (tid, lane) in lanes.iter().enumerate() {
             // What follows may take a while, in which the thread goes on.

@@ -25,7 +25,7 @@ fn a_span_is_counted_without_the_spans_within() {
         }
     }
     let all = began.elapsed().as_secs_f64();
-    let (mine, _) = totals();
+    let mine = totals().mine;
     record(Detail::Off);
     let (collect, simulate) = (mine.seconds(Stage::Collect), mine.seconds(Stage::Simulate));
     assert!(simulate >= 0.009 && collect >= 0.002, "{simulate} {collect}");
@@ -39,7 +39,7 @@ fn nothing_is_recorded_when_off() {
     let _turn = lock(&TURN);
     record(Detail::Off);
     traced(Stage::Simulate, || busy(Duration::from_micros(100)));
-    assert_eq!(totals().0, Totals::default());
+    assert_eq!(totals().mine, Totals::default());
 }
 
 #[test]

@@ -122,6 +122,50 @@ fn the_stages_of_an_iteration_add_up() {
     assert!((stages / seconds("maze") - 1.0).abs() < 0.1, "{stages} {}", seconds("maze"));
 }
 
+/// Mesa's software renderer has timestamps, as most GPUs do.
+#[cfg(feature = "gpu")]
+#[test]
+fn a_gpu_notes_its_own_times() {
+    let place = Place::new();
+    let small = "--set ppo.epochs=1 --set ppo.samples=64 --set ppo.minibatch=64 \
+                 --set ppo.environments=8 --set impala.channels=[4] --set impala.hidden=8";
+    let pipeline = format!(
+        "bench pipeline procgen:bigfish --iterations 2 {small} --json p.json --trace t.json \
+         --trace-gpu"
+    );
+    let ended = place.on_gpu(&pipeline).output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+    let results = place.json("p.json");
+    let all = results["measurements"].as_array().unwrap();
+    let seconds = |name: &str| {
+        let m = all.iter().find(|m| m["name"] == name).unwrap_or_else(|| panic!("no {name}"));
+        m["runs"].as_array().unwrap().iter().map(|run| run["wall"].as_f64().unwrap()).sum::<f64>()
+    };
+    let stages = ["draw", "infer", "sample", "advantages", "forward", "backward", "optimiser"];
+    let on_gpu = stages.map(|stage| seconds(&format!("procgen:bigfish: {stage} on the GPU")));
+    assert!(on_gpu.iter().all(|&seconds| seconds > 0.0), "{on_gpu:?}");
+    let (worked, whole) = (on_gpu.iter().sum::<f64>(), seconds("procgen:bigfish"));
+    assert!(worked <= 1.01 * whole, "{worked} of {whole}");
+
+    // The GPU begins a stage after it was told to, and is done when the iteration is: both clocks
+    // are one.
+    let events = place.json("t.json");
+    let events = events.as_array().unwrap();
+    let gpu = events.iter().find(|e| e["ph"] == "M" && e["args"]["name"] == "GPU").unwrap();
+    let spans = |stage: &str, of_gpu: bool| -> Vec<(f64, f64)> {
+        let is = |e: &&Value| e["name"] == stage && (e["tid"] == gpu["tid"]) == of_gpu;
+        let span = |e: &Value| Some((e["ts"].as_f64()?, e["dur"].as_f64()?));
+        events.iter().filter(is).filter_map(span).collect()
+    };
+    let iterations = spans("iteration", false);
+    let backward = spans("backward", true);
+    assert!(!backward.is_empty());
+    for (began, took) in backward {
+        let within = |&(from, long): &(f64, f64)| from <= began && began + took <= from + long;
+        assert!(iterations.iter().any(within), "{began} {took} {iterations:?}");
+    }
+}
+
 #[test]
 fn a_timeline_changes_no_result() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-use super::{config, machine::of_cpu};
+use super::{config, machine::of_device};
 use crate::{
     bench::{
         attribution::{
@@ -30,7 +30,7 @@ pub struct Pipeline {
     /// What is trained: a preset or an environment; a game of Procgen also by its own name
     #[arg(value_name = "PRESET|ENV")]
     source: String,
-    /// Iterations that are measured
+    /// Iterations that are measured; with a GPU as many again, in which it notes its own times
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     iterations: u64,
     /// Iterations before those
@@ -49,6 +49,7 @@ pub struct Pipeline {
 impl Pipeline {
     pub fn run(self) -> Result<ExitCode> {
         let config = config(&self.source, &self.settings)?.with_trained(&[])?;
+        trace::device::want(false);
         let family = config.family()?;
         let (device, progress) = self.machine.start_for(config.algorithm, family.spec())?;
         let dir = TempDir::new()
@@ -67,9 +68,10 @@ impl Pipeline {
             ("environments".to_owned(), environments),
             ("threads".to_owned(), threads),
         ]);
-        let costs = if device.is_gpu() { Costs::default() } else { costs(&config)? };
+        let timed = iterations.iter().any(Iteration::has_gpu_times);
+        let costs = if device.is_gpu() && !timed { Costs::default() } else { costs(&config)? };
         let stages = measurements(&config.environment, &parameters, samples, &iterations, &costs);
-        let machine = rayon::scope(|_| of_cpu((0.2, 3)));
+        let machine = of_device(&device, (0.2, 3))?;
         let [operations, bytes] = [0, 1].map(|i| machine[i].rate(Per::Second).highest);
         let attributed = iterations.iter().map(Iteration::attributed).sum::<f64>();
         let output = &self.machine.output;
@@ -88,7 +90,7 @@ impl Pipeline {
     }
 }
 
-/// What was counted by the book of a sample, where that was done: learning by PPO on the CPU.
+/// What was counted by the book of a sample, where that was done: learning by PPO.
 fn costs(config: &Config) -> Result<Costs> {
     let family = config.family()?;
     let ppo = &config.learning().ppo;
@@ -138,14 +140,26 @@ impl Job for Recorded<'_> {
         };
         let schedule = A::schedule(&phase.learning);
         let began = Instant::now();
-        let mut moments = Vec::new();
-        let result = phase.run(context, warm_up + iterations, &mut |seen| {
-            if seen.curve.len() as u64 == warm_up {
+        let [mut moments, mut timed] = [(); 2].map(|()| Vec::new());
+        let rounds = if trace::device::is_timed() { 2 } else { 1 };
+        let result = phase.run(context, warm_up + rounds * iterations, &mut |seen| {
+            let done = seen.curve.len() as u64;
+            if done < warm_up {
+                return Ok(Flow::Continue);
+            }
+            if done == warm_up {
                 trace::record(Detail::Fine);
             }
-            if seen.curve.len() as u64 >= warm_up {
-                let (driver, others) = trace::totals();
-                moments.push(Moment::new(began.elapsed().as_secs_f64(), driver, &others));
+            let recorded = trace::totals();
+            let moment = Moment { wall: began.elapsed().as_secs_f64(), recorded };
+            if done <= warm_up + iterations {
+                moments.push(moment);
+            }
+            // A GPU that notes times is waited for, so what the program does meanwhile is measured
+            // without.
+            if done >= warm_up + iterations {
+                timed.push(moment);
+                trace::device::time(true);
             }
             Ok(Flow::Continue)
         });
@@ -156,8 +170,14 @@ impl Job for Recorded<'_> {
         }
         let threads = rayon::current_num_threads();
         let between = |pair: &[Moment]| Iteration::between(&pair[0], &pair[1], threads);
+        let iterations = moments.windows(2).map(between);
+        let mut timed = timed.windows(2).map(between);
+        let both = |iteration: Iteration| match timed.next() {
+            Some(timed) => iteration.with_gpu_times(&timed),
+            None => iteration,
+        };
         Ok(Measured {
-            iterations: moments.windows(2).map(between).collect(),
+            iterations: iterations.map(both).collect(),
             samples: schedule.samples() as f64,
             environments: schedule.environments as u64,
         })

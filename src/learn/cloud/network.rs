@@ -1,13 +1,16 @@
 //! The network as Burn tensors, with its optimiser.
 
 use super::Architecture;
-use crate::learn::{
-    adam::{Moments, Settings, burn::Descent},
-    burn::read,
-    layers::{Matrix, Mlp, Next},
-    pointnet::{Masked, POINT, PointNet},
-    transformer::{Heads, Transformer},
-    words,
+use crate::{
+    learn::{
+        adam::{Moments, Settings, burn::Descent},
+        burn::read,
+        layers::{Matrix, Mlp, Next},
+        pointnet::{Masked, POINT, PointNet},
+        transformer::{Heads, Transformer},
+        words,
+    },
+    trace::{Stage, traced},
 };
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use gslab_envs::{pushchair::cloud::CHANNELS, rng::Stream};
@@ -197,11 +200,14 @@ impl Network {
                 leaves.push(leaf.clone());
                 leaf
             });
-            let tally = loss(range, &layers);
-            let mut gradients = tally[0].backward();
-            let gradients = leaves.iter().map(|leaf| gradient_of(leaf, &mut gradients)).collect();
+            let tally = traced(Stage::Forward, || loss(range, &layers));
+            let gradient = traced(Stage::Backward, || {
+                let mut gradients = tally[0].backward();
+                let of_leaf = |leaf| gradient_of(leaf, &mut gradients);
+                Tensor::cat(leaves.iter().map(of_leaf).collect(), 0)
+            });
             let tally = tally.into_iter().map(Tensor::inner).collect();
-            (Tensor::cat(gradients, 0), Tensor::cat(tally, 0))
+            (gradient, Tensor::cat(tally, 0))
         };
         let parts = self.parts(rows).map(part);
         let sum = parts.reduce(|(gradient, tally), (g, t)| (gradient + g, tally + t));
@@ -210,7 +216,7 @@ impl Network {
 
     /// One Adam step against a gradient.
     pub fn descend(&mut self, gradient: Tensor<1>, settings: &Settings) {
-        self.descent.descend(gradient, settings);
+        traced(Stage::Optimiser, || self.descent.descend(gradient, settings));
     }
 
     /// One Adam step on a loss of `rows` rows; returns its tally.

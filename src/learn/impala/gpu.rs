@@ -14,6 +14,7 @@ use crate::{
         },
         pixels::frames::ResidentFrames,
     },
+    trace::{Stage, traced},
 };
 use burn::tensor::{
     Gradients, Tensor,
@@ -90,11 +91,15 @@ impl GpuImpala {
             for start in (0..term.rows.len()).step_by(self.rows_at_once) {
                 let range = start..term.rows.len().min(start + self.rows_at_once);
                 let pieces = self.pieces().tracked();
-                let frames = term.frames.unpack(&term.rows[range.clone()]).autodiff();
-                let outputs = pieces.forward(&self.architecture, frames);
-                let part = (term.loss)(range, outputs);
-                let mut gradients = part[0].backward();
-                add(&mut sum, pieces.gradient(&mut gradients));
+                let part = traced(Stage::Forward, || {
+                    let frames = term.frames.unpack(&term.rows[range.clone()]).autodiff();
+                    let outputs = pieces.forward(&self.architecture, frames);
+                    (term.loss)(range, outputs)
+                });
+                traced(Stage::Backward, || {
+                    let mut gradients = part[0].backward();
+                    add(&mut sum, pieces.gradient(&mut gradients));
+                });
                 add(&mut tally, Tensor::cat(part.into_iter().map(Tensor::inner).collect(), 0));
             }
             tally.expect("a term has rows")
@@ -106,7 +111,7 @@ impl GpuImpala {
     /// One Adam step on the sum of the terms. Returns each term's tally.
     pub fn minimise(&mut self, terms: &[Term<'_>], settings: &Settings) -> Vec<Tensor<1>> {
         let (gradient, tallies) = self.gradient(terms);
-        self.descent.descend(gradient, settings);
+        traced(Stage::Optimiser, || self.descent.descend(gradient, settings));
         tallies
     }
 

@@ -303,9 +303,11 @@ impl<N: ResidentNetwork> ResidentPixels<N> {
             let row = row + half.worlds[0];
             let memory = frames.memory(row, half.worlds.len());
             timed(&mut stages.draw, Stage::Draw, || self.eyes.look(pool, &half.worlds, &memory))?;
-            timed(&mut stages.infer, Stage::Infer, || {
+            let outputs = timed(&mut stages.infer, Stage::Infer, || {
                 let seen: Vec<u32> = (row..row + half.worlds.len()).map(|r| r as u32).collect();
-                let outputs = self.network.evaluate(frames, &seen);
+                self.network.evaluate(frames, &seen)
+            });
+            timed(&mut stages.infer, Stage::Sample, || {
                 let at = (t * n + half.worlds[0], &half.lanes);
                 drawn.sample(&gpu, outputs, at, Acting::Sampled, noise, first_step + t as u64)
             })

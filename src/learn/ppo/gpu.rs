@@ -16,6 +16,7 @@ use crate::{
         pixels::frames::ResidentFrames,
         rollout::Rollout,
     },
+    trace::{Stage, span},
 };
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation::log_softmax};
 use gslab_envs::{End, rng::Stream};
@@ -46,6 +47,7 @@ pub struct Estimated {
 impl Estimated {
     /// What [`crate::learn::gae::advantages`] gives.
     pub fn new(rollout: &Rollout<ResidentChoices>, discount: Discount) -> Self {
+        let _advantages = span(Stage::Advantages);
         let (gpu, n, rows) = (&rollout.experience.gpu, rollout.n, rollout.rows());
         let bits = [
             n as u32,

@@ -24,6 +24,7 @@ use crate::{
             normals,
         },
     },
+    trace::{Stage, span, traced},
 };
 use burn::tensor::{Tensor, activation::log_sigmoid};
 use gslab_envs::{Spec, pushchair::cloud::CHANNELS, rng::Stream};
@@ -183,7 +184,7 @@ impl Networks for CloudNetworks {
         let device = self.policy.device().clone();
         let state = self.policy.architecture().state;
 
-        let targets = self.targets(batch, config.gamma, alpha, of_next);
+        let targets = traced(Stage::Forward, || self.targets(batch, config.gamma, alpha, of_next));
         let observations = matrix(&batch.observations, rows, &device);
         let actions = matrix(&batch.actions, rows, &device);
         let noise = matrix(of_actions, online, &device);
@@ -209,10 +210,12 @@ impl Networks for CloudNetworks {
             [loss, log_densities, value].map(|x| x.sum() / online as f32).into()
         }));
 
+        let optimiser = span(Stage::Optimiser);
         for ResidentCritic { network, target } in &mut self.critics {
             let way = network.parameters().clone() - target.clone();
             *target = target.clone() + way * config.tau;
         }
+        drop(optimiser);
         let found: Vec<f64> = read(Tensor::cat(tallies, 0)).into_iter().map(f64::from).collect();
         let [first, second, policy, log_density, value] = found[..] else {
             unreachable!("a loss for each critic and three numbers of the policy")

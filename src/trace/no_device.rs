@@ -1,0 +1,24 @@
+//! A program that was built without support for GPUs has none to time. The twin of `device.rs`.
+
+use super::Stage;
+
+/// There is none.
+pub enum Window {}
+
+pub fn want(_at_once: bool) {}
+
+pub fn time(_timed: bool) {}
+
+pub fn is_timed() -> bool {
+    false
+}
+
+pub(super) fn begin(_stage: Stage) -> Option<Window> {
+    None
+}
+
+pub(super) fn end(_stage: Stage, window: Window) {
+    match window {}
+}
+
+pub(super) fn settle() {}
