@@ -1,7 +1,7 @@
 //! Times of a GPU itself: how long it worked on what was started within a span.
 //!
 //! Windows are opened and closed as spans are, and the GPU notes in each when its first kernel began
-//! and its last one ended. What it noted is asked for later, so that nobody waits for it here.
+//! and its last one ended. What it noted is read later, when it is needed.
 
 use super::{Event, LANES, LISTED, Lane, STAGES, Stage, epoch, lock, nanos};
 pub use crate::gpu::Window;

@@ -406,7 +406,7 @@ fn cloning_learns_the_same_as_on_the_cpu() {
 
 #[test]
 fn ppg_learns_the_same_as_on_the_cpu_with_one_network_or_two() {
-    for form in [Form::Dual, Form::Detach] {
+    for form in [Form::Dual, Form::Shared, Form::Detach] {
         let mut weights = ppg::Weights::new(form, &architecture(), Initialisation::Ppg, 2);
         for (i, w) in weights.policy.parameters.iter_mut().enumerate() {
             *w += 0.02 * Stream::new(9, "resident").normal(1, i as u64)[0];
@@ -432,6 +432,25 @@ fn a_run_that_was_killed_ends_with_the_same_bytes() {
     running.kill();
     ended(place.on_gpu("resume run")).well();
     assert_same(&place.tree("run"), &place.tree("whole"), "on a GPU");
+}
+
+/// With demonstrations that the GPU plays, and specialists that learn side by side on it.
+#[test]
+fn algorithm_1_goes_through_all_its_phases() {
+    let place = Place::new();
+    ended(place.on_gpu(&format!("gsl procgen --out run {}", pixels::TINY_GSL))).well();
+    for phase in ["generalist", "finetune-low", "specialist-1", "specialist-2", "merge"] {
+        assert!(place.rows(&format!("run/seed-0/{phase}")) > 0, "{phase}");
+    }
+    let merged = place.text("run/seed-0/merge/metrics.csv");
+    let mut lines = merged.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let (names, first) = (lines.next().unwrap(), lines.next().unwrap());
+    let of = |name: &str| -> f64 {
+        first[names.iter().position(|found| *found == name).unwrap()].parse().unwrap()
+    };
+    println!("{names:?} {first:?}");
+    assert!(of("policy_loss").is_finite());
+    ended(place.on_gpu("eval run --policy merge --episodes 1")).well();
 }
 
 /// Specialists do so: each has a queue of its own on the GPU.
