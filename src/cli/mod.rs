@@ -156,7 +156,7 @@ struct Machine {
 /// Flags of every command.
 #[derive(Args, Clone)]
 struct Output {
-    /// No progress on the terminal
+    /// Print nothing but errors: no progress, no results
     #[arg(long)]
     quiet: bool,
     /// Write the result to this file as JSON
