@@ -220,9 +220,7 @@ pub fn table(measurements: &[Measurement], ceilings: Ceilings, listed: &[Stage])
     let (whole, stages) = measurements.split_first().expect("the whole comes first");
     let is_of_gpu = |m: &&Measurement| m.name.ends_with(ON_GPU);
     let (of_gpu, stages): (Vec<_>, Vec<_>) = stages.iter().partition(is_of_gpu);
-    // Means, not medians: they add up.
-    let seconds =
-        |m: &Measurement| m.runs.iter().map(|run| run.wall).sum::<f64>() / whole.runs.len() as f64;
+    let seconds = |m: &Measurement| mean_seconds(m, whole);
     let all = seconds(whole);
     let mut text = format!(
         "{:21} {:>10} {:>7} {:>10} {:>11} {:>16} {:>16}\n",
@@ -245,63 +243,84 @@ pub fn table(measurements: &[Measurement], ceilings: Ceilings, listed: &[Stage])
             column(rates.bytes, ceilings.bytes),
         );
     };
-    let named = |m: &Measurement| m.name.rsplit(": ").next().unwrap_or(&m.name).to_owned();
     let is_listed = |m: &&&Measurement| {
-        let name = named(m);
-        let name = name.strip_suffix(ON_GPU).unwrap_or(&name);
+        let name = named(m).trim_end_matches(ON_GPU);
         listed.is_empty() || listed.iter().any(|stage| stage.name() == name)
     };
-    stages.iter().filter(is_listed).for_each(|m| line(&named(m), m));
+    stages.iter().filter(is_listed).for_each(|m| line(named(m), m));
     line("iteration", whole);
-    of_gpu.iter().filter(is_listed).for_each(|m| line(&named(m), m));
+    of_gpu.iter().filter(is_listed).for_each(|m| line(named(m), m));
 
-    let slowest = |of: &[&Measurement]| {
+    text + &verdict(whole, &stages, &of_gpu, ceilings)
+}
+
+/// What bounds the whole, in words.
+fn verdict(
+    whole: &Measurement,
+    stages: &[&Measurement],
+    of_gpu: &[&Measurement],
+    ceilings: Ceilings,
+) -> String {
+    let seconds = |m: &Measurement| mean_seconds(m, whole);
+    let all = seconds(whole);
+    let longest = |of: &[&Measurement]| {
         of.iter().copied().max_by(|a, b| seconds(a).total_cmp(&seconds(b))).cloned()
     };
-    let Some(longest) = slowest(&stages) else { return text };
-    let busy: f64 = of_gpu.iter().map(|m| seconds(m)).sum();
-    let name = named(&longest);
-    if let Some(longest_of_gpu) = slowest(&of_gpu) {
-        let of = |stages: &[&Measurement], stage: Stage, suffix: &str| -> f64 {
-            let name = format!("{}{suffix}", stage.name());
-            stages.iter().filter(|m| named(m) == name).map(|m| seconds(m)).sum()
+    let sum = |of: &[&Measurement]| of.iter().map(|m| seconds(m)).sum::<f64>();
+    let busy = sum(of_gpu);
+    let mut text = String::new();
+    if busy > 0.0 {
+        let _ = write!(text, "the GPU works {:.0} % of an iteration", 100.0 * busy / all);
+        let are = |of: &[&Measurement], wanted: &[Stage]| {
+            let is_wanted = |m: &&&Measurement| {
+                wanted.iter().any(|stage| named(m).trim_end_matches(ON_GPU) == stage.name())
+            };
+            sum(&of.iter().filter(is_wanted).copied().collect::<Vec<_>>())
         };
-        let playing = [Stage::Draw, Stage::Infer, Stage::Sample];
-        let playing: f64 = playing.into_iter().map(|stage| of(&of_gpu, stage, ON_GPU)).sum();
-        let waited = of(&stages, Stage::ActionsBack, "");
-        let _ = writeln!(
-            text,
-            "the GPU works {:.0} % of an iteration; {:.0} % of its work in rollouts is done while \
-             the program does something else than wait for it",
-            100.0 * busy / all,
-            100.0 * (1.0 - waited / playing).clamp(0.0, 1.0)
-        );
-        if busy > 0.5 * all {
-            let name = named(&longest_of_gpu);
-            let share = 100.0 * seconds(&longest_of_gpu) / all;
-            let limit = Rates::of(&longest_of_gpu).limit(
-                ceilings,
-                "small kernels, or some that do not reach what a product of matrices does",
-                "its kernels: no arithmetic or bytes are counted for it",
-            );
+        let waited = are(stages, &[Stage::ActionsBack]);
+        let playing = are(of_gpu, &[Stage::Draw, Stage::Infer, Stage::Sample]);
+        // Other agents wait for actions within the call that infers them.
+        if waited > 0.0 {
             let _ = write!(
                 text,
-                "{name} bounds the run: {share:.0} % of an iteration\n{name} is bound by {limit}"
+                "; {:.0} % of its work in rollouts is done while the program does something else \
+                 than wait for it",
+                100.0 * (1.0 - waited / playing).clamp(0.0, 1.0)
             );
-            return text;
         }
+        text.push('\n');
     }
-    let limit = Rates::of(&longest).limit(
-        ceilings,
-        "small pieces of work, and threads that wait for each other",
-        "instructions of its threads: no arithmetic or bytes are counted for it",
-    );
+    let (longest, neither, uncounted) = match longest(of_gpu) {
+        Some(longest) if busy > 0.5 * all => (
+            Some(longest),
+            "small kernels, or some that do not reach what a product of matrices does",
+            "its kernels: no arithmetic or bytes are counted for it",
+        ),
+        _ => (
+            longest(stages),
+            "small pieces of work, and threads that wait for each other",
+            "instructions of its threads: no arithmetic or bytes are counted for it",
+        ),
+    };
+    let Some(longest) = longest else { return text };
+    let name = named(&longest);
     let _ = write!(
         text,
-        "{name} bounds the run: {:.0} % of an iteration\n{name} is bound by {limit}",
-        100.0 * seconds(&longest) / all
+        "{name} bounds the run: {:.0} % of an iteration\n{name} is bound by {}",
+        100.0 * seconds(&longest) / all,
+        Rates::of(&longest).limit(ceilings, neither, uncounted)
     );
     text
+}
+
+/// A measurement's seconds on the clock in an iteration: a mean, as means add up.
+fn mean_seconds(m: &Measurement, whole: &Measurement) -> f64 {
+    m.runs.iter().map(|run| run.wall).sum::<f64>() / whole.runs.len() as f64
+}
+
+/// The stage that a measurement is of.
+fn named(m: &Measurement) -> &str {
+    m.name.rsplit(": ").next().unwrap_or(&m.name)
 }
 
 /// What a stage does in a second.
