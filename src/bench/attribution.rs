@@ -111,26 +111,58 @@ pub struct Inference {
     pub parameters: f64,
 }
 
-/// Costs of learning by so many passes over every sample, with an optimiser step every
-/// `minibatch` samples. A backward pass multiplies twice as much as a forward pass, once for the
-/// weights, once for what was fed in, and moves twice as much.
-pub fn costs_of_learning(network: Inference, passes: usize, minibatch: usize) -> Costs {
-    let Inference { operations, activations, parameters } = network;
-    let number = size_of::<f32>() as f64;
-    let of_passes =
-        |n: f64| Cost { operations: Some(n * operations), bytes: Some(n * number * activations) };
+/// Costs of PPO, and of PPG's policy phase, by so many passes over every sample, with an optimiser
+/// step every `minibatch` samples. A backward pass multiplies twice as much as a forward pass, once
+/// for the weights, once for what was fed in, and moves twice as much.
+pub fn costs_of_ppo(network: Inference, passes: usize, minibatch: usize) -> Costs {
     let passes = passes as f64;
-    // Reads the gradient, both moments and the parameters, writes all but the gradient.
-    let moved = 7.0 * number * parameters * passes / minibatch as f64;
     Costs::from([
-        (Stage::Infer, of_passes(1.0)),
-        (Stage::Forward, of_passes(passes)),
-        (Stage::Backward, of_passes(2.0 * passes)),
-        (Stage::Optimiser, Cost { operations: None, bytes: Some(moved) }),
+        (Stage::Infer, network.passes(1.0)),
+        // Reads rewards, ends and values, writes advantages and targets.
+        (Stage::Advantages, moved(5.0)),
+        (Stage::Forward, network.passes(passes)),
+        (Stage::Backward, network.passes(2.0 * passes)),
+        (Stage::Optimiser, moved(network.of_adam() * passes / minibatch as f64)),
     ])
 }
 
+/// Costs of SAC, which learns from `rows` rows of the replay for every sample, `minibatch` of them
+/// in an optimiser step. Targets take a pass of the policy and of both slow critics; both critics'
+/// losses a pass of each and back; the policy's loss one of all three and back, where the critics'
+/// weights are left alone.
+pub fn costs_of_sac(policy: Inference, critic: Inference, rows: f64, minibatch: usize) -> Costs {
+    let sum = |of_policy: f64, of_critic: f64| {
+        let (p, c) = (policy.passes(rows * of_policy), critic.passes(rows * of_critic));
+        let add = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a + b);
+        Cost { operations: add(p.operations, c.operations), bytes: add(p.bytes, c.bytes) }
+    };
+    // The slow critics read two numbers for each that they write.
+    let adam = policy.of_adam() + 2.0 * (critic.of_adam() + 3.0 * critic.parameters);
+    Costs::from([
+        (Stage::Infer, policy.passes(1.0)),
+        (Stage::Forward, sum(2.0, 6.0)),
+        (Stage::Backward, sum(2.0, 6.0)),
+        (Stage::Optimiser, moved(adam * rows / minibatch as f64)),
+    ])
+}
+
+/// Of numbers that are read or written.
+fn moved(numbers: f64) -> Cost {
+    Cost { operations: None, bytes: Some(size_of::<f32>() as f64 * numbers) }
+}
+
 impl Inference {
+    /// So many passes.
+    fn passes(&self, n: f64) -> Cost {
+        Cost { operations: Some(n * self.operations), ..moved(n * self.activations) }
+    }
+
+    /// Numbers that a step of Adam moves: it reads the gradient, both moments and the parameters, and
+    /// writes all but the gradient.
+    fn of_adam(&self) -> f64 {
+        7.0 * self.parameters
+    }
+
     /// Of a frame.
     pub fn of_impala(architecture: &impala::Architecture) -> Self {
         let mut sum = Self::of_layers(&architecture.head());
@@ -413,7 +445,7 @@ mod tests {
     #[test]
     fn the_table_says_what_bounds_the_run() {
         let network = Inference { operations: 1e6, activations: 1e3, parameters: 1e3 };
-        let costs = costs_of_learning(network, 1, 100);
+        let costs = costs_of_ppo(network, 1, 100);
         let parameters = BTreeMap::from([("threads".into(), 2)]);
         let measured = measurements("maze", &parameters, 1000.0, &[iteration()], &costs);
         let ceilings = Ceilings { operations: 1e10, bytes: 1e10 };
@@ -443,6 +475,21 @@ mod tests {
         assert!(text.contains("the GPU works 89 % of an iteration; 75 % of its work"), "{text}");
         assert!(text.contains("backward on the GPU bounds the run: 50 %"), "{text}");
         assert!(text.ends_with("50 % of the operations that the machine could do"), "{text}");
+    }
+
+    /// 2 · 10 operations a row of the policy and 2 · 6 of a critic, four rows a sample.
+    #[test]
+    fn a_step_of_sac_goes_through_its_networks_eight_times_and_back() {
+        let policy = Inference::of_layers(&mlp::Shape::new(5, &[], 2));
+        let critic = Inference::of_layers(&mlp::Shape::new(6, &[], 1));
+        let costs = costs_of_sac(policy, critic, 4.0, 8);
+        let of = |stage| costs[&stage];
+        assert_eq!(of(Stage::Infer).operations, Some(20.0));
+        assert_eq!(of(Stage::Forward).operations, Some(4.0 * (2.0 * 20.0 + 6.0 * 12.0)));
+        assert_eq!(of(Stage::Backward), of(Stage::Forward));
+        // Twelve parameters of the policy, seven of each critic; half a step a sample.
+        let numbers = 7.0 * 12.0 + 2.0 * (7.0 + 3.0) * 7.0;
+        assert_eq!(of(Stage::Optimiser).bytes, Some(0.5 * 4.0 * numbers));
     }
 
     #[test]

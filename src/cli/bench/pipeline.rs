@@ -2,7 +2,8 @@ use super::{config, machine::of_device};
 use crate::{
     bench::{
         attribution::{
-            Ceilings, Costs, Inference, Iteration, Moment, costs_of_learning, measurements, table,
+            Ceilings, Cost, Costs, Inference, Iteration, Moment, costs_of_ppo, costs_of_sac,
+            measurements, table,
         },
         results::{Per, Results},
     },
@@ -12,7 +13,13 @@ use crate::{
     },
     error::{Error, Result},
     gsl::algorithm1::NewWeights,
-    learn::{actor_critic::Weights, agent::Agent},
+    learn::{
+        actor_critic::Weights,
+        agent::{Agent, Learning},
+        impala::FRAME,
+        ppg::Form,
+        sac,
+    },
     run::{
         config::{Algorithm, Config},
         file::FileError,
@@ -90,22 +97,41 @@ impl Pipeline {
     }
 }
 
-/// What was counted by the book of a sample, where that was done: learning by PPO.
+/// What was counted by the book of a sample: all that is learned from vectors and pixels. PPG's
+/// auxiliary phases, which most iterations have none of, are not.
 fn costs(config: &Config) -> Result<Costs> {
     let family = config.family()?;
-    let ppo = &config.learning().ppo;
-    let network = match (family.spec().action, config.algorithm) {
-        (_, Algorithm::Sac | Algorithm::Ppg) => return Ok(Costs::default()),
-        (action @ ActionSpace::Discrete { .. }, _) => {
-            Inference::of_impala(&config.pixel_architecture(action)?)
+    let spec = family.spec();
+    let Learning { ppo, sac, ppg, .. } = config.learning();
+    let mut costs = match (spec.action, config.algorithm) {
+        (ActionSpace::Continuous { .. }, Algorithm::Sac) if spec.points > 0 => Costs::default(),
+        (ActionSpace::Continuous { dim }, Algorithm::Sac) => {
+            let weights = sac::Weights::new(spec.observation, dim, &sac, 0);
+            let policy = Inference::of_layers(&weights.policy.shape);
+            let critic = Inference::of_layers(&weights.critics[0].network.shape);
+            let rows = (sac.updates * sac.minibatch) as f64 / sac.collect as f64;
+            costs_of_sac(policy, critic, rows, sac.minibatch)
         }
         (ActionSpace::Continuous { .. }, _) => {
             let Weights { policy_shape, value_shape, .. } =
                 Weights::new(&config.architecture(&*family)?, 0);
-            Inference::of_layers(&policy_shape).and(Inference::of_layers(&value_shape))
+            let policy = Inference::of_layers(&policy_shape);
+            let networks = policy.and(Inference::of_layers(&value_shape));
+            costs_of_ppo(networks, ppo.epochs, ppo.minibatch)
+        }
+        (action @ ActionSpace::Discrete { .. }, algorithm) => {
+            let network = Inference::of_impala(&config.pixel_architecture(action)?);
+            // What PPG's policy adds to its outputs is next to nothing.
+            let twice = algorithm == Algorithm::Ppg && ppg.form == Form::Dual;
+            let networks = if twice { network.and(network) } else { network };
+            costs_of_ppo(networks, ppo.epochs, ppo.minibatch)
         }
     };
-    Ok(costs_of_learning(network, ppo.epochs, ppo.minibatch))
+    if let ActionSpace::Discrete { .. } = spec.action {
+        let frame = Cost { operations: None, bytes: Some(FRAME as f64) };
+        costs.insert(Stage::Draw, frame);
+    }
+    Ok(costs)
 }
 
 /// Trains, and looks at the totals after every iteration.
