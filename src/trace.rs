@@ -195,7 +195,6 @@ struct Open {
     /// Nanoseconds of spans directly within.
     within: u64,
     short: [u64; STAGES],
-    window: Option<device::Window>,
 }
 
 thread_local! {
@@ -206,6 +205,7 @@ thread_local! {
 #[must_use = "a span ends when it is dropped"]
 pub struct Span {
     recorded: bool,
+    window: Option<device::Window>,
     /// Spans of a thread lie within each other.
     of_thread: PhantomData<*const ()>,
 }
@@ -267,28 +267,22 @@ pub fn totals() -> Recorded {
 
 fn begin(stage: Stage, detail: Detail) -> Span {
     let recorded = DETAIL.load(Ordering::Relaxed) >= detail as u8;
+    let mut window = None;
     if recorded {
-        let open = Open {
-            stage,
-            window: device::begin(stage),
-            began: Instant::now(),
-            within: 0,
-            short: [0; STAGES],
-        };
-        THREAD.with_borrow_mut(|thread| thread.open.push(open));
+        window = device::begin(stage);
+        THREAD.with_borrow_mut(|thread| {
+            let (within, short) = (0, [0; STAGES]);
+            thread.open.push(Open { stage, began: Instant::now(), within, short });
+        });
     }
-    Span { recorded, of_thread: PhantomData }
+    Span { recorded, window, of_thread: PhantomData }
 }
 
 impl Drop for Span {
     fn drop(&mut self) {
         if self.recorded {
-            if let Ok(Some((stage, window))) = THREAD.try_with(|thread| {
-                let mut thread = thread.borrow_mut();
-                let open = thread.open.last_mut()?;
-                Some((open.stage, open.window.take()?))
-            }) {
-                device::end(stage, window);
+            if let Some(window) = self.window.take() {
+                device::end(window);
             }
             let ended = Instant::now();
             // A thread that is being torn down has nobody left to tell.
@@ -312,7 +306,7 @@ impl Thread {
     }
 
     fn close(&mut self, ended: Instant) {
-        let Some(Open { stage, began, within, short, .. }) = self.open.pop() else { return };
+        let Some(Open { stage, began, within, short }) = self.open.pop() else { return };
         let took = nanos(ended.saturating_duration_since(began));
         let is_short = u128::from(took) < SHORTEST.as_nanos();
         if let Some(around) = self.open.last_mut() {

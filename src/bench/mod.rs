@@ -4,6 +4,7 @@
 pub mod attribution;
 pub mod ceilings;
 pub mod compare;
+pub mod costs;
 pub mod drift;
 pub mod page;
 pub mod results;

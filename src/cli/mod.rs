@@ -103,7 +103,8 @@ enum Command {
 /// Whatever ended the command early; [`Error::exit_code`] is the program's.
 pub fn run(arguments: Arguments) -> Result<ExitCode> {
     if arguments.trace_gpu {
-        trace::device::want(true);
+        trace::device::want();
+        trace::device::time();
     }
     let trace = arguments.trace.as_deref().map(TraceFile::create).transpose()?;
     let done = arguments.command.run();

@@ -4,11 +4,10 @@
 //! and its last one ended. What it noted is read later, when it is needed.
 
 use super::{Event, LANES, LISTED, Lane, STAGES, Stage, epoch, lock, nanos};
-pub use crate::gpu::Window;
-use crate::gpu::{Gpu, Noted};
+use crate::gpu::{self, Gpu, Noted};
 use burn::tensor::Device;
 use std::{
-    cell::RefCell,
+    cell::OnceCell,
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -35,11 +34,18 @@ static TIMING: AtomicBool = AtomicBool::new(false);
 static GPU: OnceLock<Gpu> = OnceLock::new();
 static PENDING: Mutex<Vec<Pending>> = Mutex::new(Vec::new());
 
+/// A stage of which the GPU notes its part.
+pub struct Window {
+    stage: Stage,
+    of: OfThread,
+    open: gpu::Window,
+}
+
 /// What the GPU has noted of a window, or will have.
 struct Pending {
     stage: Stage,
-    noted: Noted,
     of: OfThread,
+    noted: Noted,
 }
 
 /// Where what a thread starts is listed.
@@ -52,7 +58,7 @@ struct OfThread {
 
 thread_local! {
     /// None for a thread on whose stream nothing can be timed.
-    static THREAD: RefCell<Option<Option<OfThread>>> = const { RefCell::new(None) };
+    static THREAD: OnceCell<Option<OfThread>> = const { OnceCell::new() };
 }
 
 /// Tells that a GPU was opened.
@@ -68,17 +74,16 @@ pub fn opened(device: &Device) {
     }
 }
 
-/// Says that the GPU that is opened from now on will be timed, at once or when [`time`] says so.
-pub fn want(at_once: bool) {
+/// Says that the GPU that is opened from now on will be timed, once [`time`] says so.
+pub fn want() {
     epoch();
     WANTED.store(true, Ordering::Relaxed);
-    time(at_once);
 }
 
-/// Has spans time the GPU as well, or not. Each then waits for what was started before its end: so
-/// wgpu 30 does, which submits nothing while it waits for notes.
-pub fn time(timed: bool) {
-    TIMING.store(timed, Ordering::Relaxed);
+/// Has spans time the GPU as well. Each then waits for what was started before its end: so wgpu 30
+/// does, which submits nothing while it waits for notes.
+pub fn time() {
+    TIMING.store(true, Ordering::Relaxed);
 }
 
 /// Whether there is a GPU that can be timed.
@@ -92,15 +97,13 @@ pub(super) fn begin(stage: Stage) -> Option<Window> {
         return None;
     }
     let gpu = GPU.get()?;
-    THREAD.with_borrow_mut(|thread| thread.get_or_insert_with(|| of_thread(gpu)).is_some());
-    gpu.open_window()
+    let of = THREAD.with(|thread| thread.get_or_init(|| of_thread(gpu)).clone())?;
+    Some(Window { stage, of, open: gpu.open_window()? })
 }
 
-pub(super) fn end(stage: Stage, window: Window) {
-    let of = THREAD.with_borrow(|thread| thread.clone().flatten());
-    let noted = GPU.get().and_then(|gpu| gpu.close_window(window));
-    if let (Some(of), Some(noted)) = (of, noted) {
-        lock(&PENDING).push(Pending { stage, noted, of });
+pub(super) fn end(Window { stage, of, open }: Window) {
+    if let Some(noted) = GPU.get().and_then(|gpu| gpu.close_window(open)) {
+        lock(&PENDING).push(Pending { stage, of, noted });
     }
 }
 
@@ -125,7 +128,7 @@ fn of_thread(gpu: &Gpu) -> Option<OfThread> {
 /// Waits for the GPU's notes on all windows that are closed and takes them in.
 pub(super) fn settle() {
     let pending = std::mem::take(&mut *lock(&PENDING));
-    for Pending { stage, noted, of: OfThread { lane, ahead } } in pending {
+    for Pending { stage, of: OfThread { lane, ahead }, noted } in pending {
         let Some((began, took)) = noted.wait(epoch()) else { continue };
         let mut lane = lock(&lane);
         let took = nanos(took);

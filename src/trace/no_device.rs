@@ -5,9 +5,9 @@ use super::Stage;
 /// There is none.
 pub enum Window {}
 
-pub fn want(_at_once: bool) {}
+pub fn want() {}
 
-pub fn time(_timed: bool) {}
+pub fn time() {}
 
 pub fn is_timed() -> bool {
     false
@@ -17,7 +17,7 @@ pub(super) fn begin(_stage: Stage) -> Option<Window> {
     None
 }
 
-pub(super) fn end(_stage: Stage, window: Window) {
+pub(super) fn end(window: Window) {
     match window {}
 }
 

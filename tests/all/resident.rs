@@ -448,7 +448,6 @@ fn algorithm_1_goes_through_all_its_phases() {
     let of = |name: &str| -> f64 {
         first[names.iter().position(|found| *found == name).unwrap()].parse().unwrap()
     };
-    println!("{names:?} {first:?}");
     assert!(of("policy_loss").is_finite());
     ended(place.on_gpu("eval run --policy merge --episodes 1")).well();
 }

@@ -1,10 +1,8 @@
 use super::{config, machine::of_device};
 use crate::{
     bench::{
-        attribution::{
-            Ceilings, Cost, Costs, Inference, Iteration, Moment, costs_of_ppo, costs_of_sac,
-            measurements, table,
-        },
+        attribution::{Ceilings, Iteration, Moment, measurements, table},
+        costs::{Cost, Costs, Inference, costs_of_ppo, costs_of_sac},
         results::{Per, Results},
     },
     cli::{
@@ -56,7 +54,7 @@ pub struct Pipeline {
 impl Pipeline {
     pub fn run(self) -> Result<ExitCode> {
         let config = config(&self.source, &self.settings)?.with_trained(&[])?;
-        trace::device::want(false);
+        trace::device::want();
         let family = config.family()?;
         let (device, progress) = self.machine.start_for(config.algorithm, family.spec())?;
         let dir = TempDir::new()
@@ -185,7 +183,7 @@ impl Job for Recorded<'_> {
             // without.
             if done >= warm_up + iterations {
                 timed.push(moment);
-                trace::device::time(true);
+                trace::device::time();
             }
             Ok(Flow::Continue)
         });
