@@ -5,7 +5,10 @@
 //! own: whatever is done with a tensor comes after the kernel that wrote it, and nothing needs to
 //! be flushed.
 
-use crate::device::in_a_line;
+use crate::{
+    device::in_a_line,
+    trace::{self, Stage, span},
+};
 use burn::{
     backend::{
         Wgpu,
@@ -163,6 +166,8 @@ impl Gpu {
 
     /// A buffer of these bytes, at least one.
     pub fn send(&self, bytes: &[u8]) -> Buffer {
+        let _upload = span(Stage::Upload);
+        trace::crossed(bytes.len());
         self.traffic.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.client.create_from_slice(bytes)
     }
@@ -173,6 +178,7 @@ impl Gpu {
     /// The GPU was lost, or some of that work failed.
     pub fn read(&self, buffer: Buffer) -> Result<Vec<u8>, GpuError> {
         let bytes = self.client.read_one(buffer)?.to_vec();
+        trace::crossed(bytes.len());
         self.traffic.received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(bytes)
     }

@@ -39,13 +39,13 @@ pub enum Stage {
     DrawList,
     /// Lists become pixels; on a GPU the call that starts it.
     Draw,
-    /// Lists cross to the GPU.
+    /// What the GPU needs crosses to it.
     Upload,
     /// Networks choose actions; on a GPU the call that starts it.
     Infer,
     /// Actions are drawn from the policy.
     Sample,
-    /// Waiting for actions to come back from the GPU.
+    /// Waiting for actions, and whatever else networks say of a world, to come back from the GPU.
     ActionsBack,
     /// Advantages and targets of the values.
     Advantages,
@@ -144,18 +144,21 @@ struct Lane {
     events: Vec<Event>,
 }
 
-/// Nanoseconds and spans of each stage on one thread.
+/// Nanoseconds, spans and bytes of each stage on one thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Without the spans within them.
     pub nanos: [u64; STAGES],
     pub spans: [u64; STAGES],
+    /// That crossed to a GPU or back, likewise.
+    pub bytes: [u64; STAGES],
 }
 
 impl AddAssign for Totals {
     fn add_assign(&mut self, other: Self) {
         self.nanos.iter_mut().zip(other.nanos).for_each(|(sum, n)| *sum += n);
         self.spans.iter_mut().zip(other.spans).for_each(|(sum, n)| *sum += n);
+        self.bytes.iter_mut().zip(other.bytes).for_each(|(sum, n)| *sum += n);
     }
 }
 
@@ -224,6 +227,18 @@ pub fn fine_span(stage: Stage) -> Span {
 pub fn traced<T>(stage: Stage, work: impl FnOnce() -> T) -> T {
     let _span = span(stage);
     work()
+}
+
+/// Counts bytes that cross to a GPU or back to the innermost span of this thread.
+pub fn crossed(bytes: usize) {
+    if DETAIL.load(Ordering::Relaxed) == Detail::Off as u8 {
+        return;
+    }
+    THREAD.with_borrow_mut(|thread| {
+        if let Some(stage) = thread.open.last().map(|open| open.stage) {
+            lock(thread.lane()).totals.bytes[stage as usize] += bytes as u64;
+        }
+    });
 }
 
 /// A number that changes over time, such as samples per second.

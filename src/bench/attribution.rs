@@ -23,6 +23,8 @@ pub struct Iteration {
     stages: [(f64, f64); STAGES],
     /// Seconds that a GPU worked; 0 where none is timed.
     on_gpu: [f64; STAGES],
+    /// Bytes that crossed to a GPU or back.
+    crossed: [u64; STAGES],
 }
 
 /// Stages that other threads take part in, and the part of each that is named apart.
@@ -58,7 +60,9 @@ impl Iteration {
             stages[whole as usize].0 = own;
         }
         let on_gpu = Stage::ALL.map(|stage| seconds(|recorded| &recorded.gpu, stage));
-        Self { wall: to.wall - from.wall, stages, on_gpu }
+        let bytes = |of: &Moment, stage: Stage| of.recorded.all.bytes[stage as usize];
+        let crossed = Stage::ALL.map(|stage| bytes(to, stage) - bytes(from, stage));
+        Self { wall: to.wall - from.wall, stages, on_gpu, crossed }
     }
 
     /// Seconds on the clock.
@@ -92,7 +96,8 @@ impl Iteration {
 const ON_GPU: &str = " on the GPU";
 
 /// Every stage that took time, as measurements of samples, one run for each iteration in which it
-/// did; then every stage that a GPU worked on. Costs are those of the GPU if there is one.
+/// did; then every stage that a GPU worked on. Costs are those of the GPU if there is one; bytes of
+/// stages that move them there and back are counted, not by the book.
 pub fn measurements(
     environment: &str,
     parameters: &BTreeMap<String, u64>,
@@ -117,10 +122,19 @@ pub fn measurements(
     let busy = |i: &Iteration| i.stages.iter().map(|&(_, threads)| threads).sum();
     let mut all = vec![measured(environment.into(), Cost::default(), &|i| (i.wall, busy(i)))];
     let cost = |stage| costs.get(&stage).copied().unwrap_or_default();
+    let crossed = |stage| {
+        let bytes: u64 = iterations.iter().map(|i| i.crossed[stage as usize]).sum();
+        let bytes = bytes as f64 / (samples * iterations.len() as f64);
+        Cost { operations: None, bytes: Some(bytes) }
+    };
     let timed = iterations.iter().any(Iteration::has_gpu_times);
     for stage in Stage::ALL {
         let name = if stage == Stage::Iteration { "not attributed" } else { stage.name() };
-        let cost = if timed { Cost::default() } else { cost(stage) };
+        let cost = match stage {
+            Stage::Upload | Stage::ActionsBack => crossed(stage),
+            _ if timed => Cost::default(),
+            _ => cost(stage),
+        };
         all.push(measured(format!("{environment}: {name}"), cost, &|i| i.stages[stage as usize]));
     }
     for stage in Stage::ALL {
@@ -138,6 +152,19 @@ pub struct Ceilings {
     pub operations: f64,
     /// Bytes of memory.
     pub bytes: f64,
+    /// Bytes to a GPU, and back; none where there is none.
+    pub crossing: Option<(f64, f64)>,
+}
+
+impl Ceilings {
+    /// Bytes that a stage could move, and what they would move through.
+    fn bytes_of(&self, stage: &str) -> (f64, &'static str) {
+        match self.crossing {
+            Some((there, _)) if stage == Stage::Upload.name() => (there, "the way to the GPU"),
+            Some((_, back)) if stage == Stage::ActionsBack.name() => (back, "the way back"),
+            _ => (self.bytes, "memory"),
+        }
+    }
 }
 
 /// What [`measurements`] gave as a table for the terminal, of some stages or, if none is given, all.
@@ -150,7 +177,7 @@ pub fn table(measurements: &[Measurement], ceilings: Ceilings, listed: &[Stage])
     let all = seconds(whole);
     let mut text = format!(
         "{:21} {:>10} {:>7} {:>10} {:>11} {:>16} {:>16}\n",
-        "stage", "seconds", "share", "busy", "us/sample", "GFLOP/s (peak)", "GB/s (memory)"
+        "stage", "seconds", "share", "busy", "us/sample", "GFLOP/s (peak)", "GB/s (most)"
     );
     let mut line = |name: &str, m: &Measurement| {
         let column = |rate: Option<f64>, ceiling: f64| {
@@ -166,7 +193,7 @@ pub fn table(measurements: &[Measurement], ceilings: Ceilings, listed: &[Stage])
             100.0 * seconds(m) / all,
             1e6 / rates.items,
             column(rates.operations, ceilings.operations),
-            column(rates.bytes, ceilings.bytes),
+            column(rates.bytes, ceilings.bytes_of(named(m)).0),
         );
     };
     let is_listed = |m: &&&Measurement| {
@@ -217,21 +244,21 @@ fn verdict(
         Some(longest) if busy > 0.5 * all => (
             Some(longest),
             "small kernels, or some that do not reach what a product of matrices does",
-            "its kernels: no arithmetic or bytes are counted for it",
+            "by its kernels: no arithmetic or bytes are counted for it",
         ),
         _ => (
             longest(stages),
             "small pieces of work, and threads that wait for each other",
-            "instructions of its threads: no arithmetic or bytes are counted for it",
+            "by instructions of its threads: no arithmetic or bytes are counted for it",
         ),
     };
     let Some(longest) = longest else { return text };
     let name = named(longest);
     let _ = write!(
         text,
-        "{name} bounds the run: {:.0} % of an iteration\n{name} is bound by {}",
+        "{name} bounds the run: {:.0} % of an iteration\n{name} is bound {}",
         100.0 * seconds(longest) / all,
-        Rates::of(longest).limit(ceilings, neither, uncounted)
+        Rates::of(longest).limit(name, ceilings, neither, uncounted)
     );
     text
 }
@@ -269,23 +296,27 @@ impl Rates {
 
     /// What keeps the stage from being faster, in words; these if it comes near neither ceiling, and
     /// if nothing was counted.
-    fn limit(&self, ceilings: Ceilings, neither: &str, uncounted: &str) -> String {
+    fn limit(&self, stage: &str, ceilings: Ceilings, neither: &str, uncounted: &str) -> String {
+        let (bytes, through) = ceilings.bytes_of(stage);
         let arithmetic = self.operations.map(|rate| rate / ceilings.operations);
-        let memory = self.bytes.map(|rate| rate / ceilings.bytes);
-        match (arithmetic, memory) {
+        let moving = self.bytes.map(|rate| rate / bytes);
+        match (arithmetic, moving) {
             (Some(arithmetic), _) if arithmetic >= 0.3 => format!(
-                "arithmetic: it does {:.0} % of the operations that the machine could do",
+                "by arithmetic: it does {:.0} % of the operations that the machine could do",
                 100.0 * arithmetic
             ),
-            (_, Some(memory)) if memory >= 0.3 => format!(
-                "memory: it moves {:.0} % of the bytes that the machine could move",
-                100.0 * memory
+            (_, Some(moving)) if moving >= 0.3 => format!(
+                "by {through}: it moves {:.0} % of the bytes that the machine could move",
+                100.0 * moving
             ),
             (Some(arithmetic), _) => format!(
-                "neither arithmetic ({:.0} % of the machine's) nor memory: {neither}",
+                "neither by arithmetic ({:.0} % of the machine's) nor by {through}: {neither}",
                 100.0 * arithmetic
             ),
-            _ => uncounted.into(),
+            (None, Some(moving)) => {
+                format!("not by {through} ({:.0} % of the machine's): {neither}", 100.0 * moving)
+            }
+            (None, None) => uncounted.into(),
         }
     }
 }
@@ -348,7 +379,7 @@ mod tests {
         let costs = costs_of_ppo(network, 1, 100);
         let parameters = BTreeMap::from([("threads".into(), 2)]);
         let measured = measurements("maze", &parameters, 1000.0, &[iteration()], &costs);
-        let ceilings = Ceilings { operations: 1e10, bytes: 1e10 };
+        let ceilings = Ceilings { operations: 1e10, bytes: 1e10, crossing: None };
         let text = table(&measured, ceilings, &[]);
         // 1000 samples of 10^6 operations in 0.4 s.
         assert!(text.contains("2.50 (25 %)"), "{text}");
@@ -363,12 +394,18 @@ mod tests {
     #[test]
     fn a_gpus_times_are_listed_apart_and_bound_a_run_that_waits_for_it() {
         use Stage::*;
-        let mine = totals(&[(Simulate, 0.2), (ActionsBack, 0.1), (Update, 0.7)]);
+        let seconds = [(Simulate, 0.19), (Upload, 0.01), (ActionsBack, 0.1), (Update, 0.7)];
+        let mut mine = totals(&seconds);
+        mine.bytes[Upload as usize] = 8_000_000;
         let gpu = totals(&[(Draw, 0.1), (Infer, 0.3), (Backward, 0.5)]);
         let iteration = between(Recorded { mine, all: mine, gpu });
         let costs = Costs::from([(Backward, Cost { operations: Some(1e6), bytes: None })]);
         let measured = measurements("bigfish", &BTreeMap::new(), 1000.0, &[iteration], &costs);
-        let text = table(&measured, Ceilings { operations: 4e9, bytes: 1e10 }, &[]);
+        let crossing = Some((1e9, 2e9));
+        let ceilings = Ceilings { operations: 4e9, bytes: 1e10, crossing };
+        let text = table(&measured, ceilings, &[]);
+        let row = text.lines().find(|line| line.starts_with("upload")).unwrap();
+        assert!(row.ends_with("0.80 (80 %)"), "{text}");
         // 1000 samples of 10^6 operations in 0.5 s.
         let row = text.lines().find(|line| line.starts_with("backward on the GPU")).unwrap();
         assert!(row.contains("0.5000  49.5 %") && row.contains("2.00 (50 %)"), "{text}");

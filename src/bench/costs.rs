@@ -1,7 +1,12 @@
 //! What a sample takes of a machine in each stage of training, by the book.
 
+#[cfg(feature = "gpu")]
+use crate::learn::{
+    cloud::{self, network::PARTS},
+    pointnet::{PLACE, POINT},
+};
 use crate::{
-    learn::{impala, mlp},
+    learn::{impala, mlp, ppg},
     trace::Stage,
 };
 use std::collections::BTreeMap;
@@ -50,9 +55,7 @@ pub fn costs_of_ppo(network: Inference, passes: usize, minibatch: usize) -> Cost
 /// weights are left alone.
 pub fn costs_of_sac(policy: Inference, critic: Inference, rows: f64, minibatch: usize) -> Costs {
     let sum = |of_policy: f64, of_critic: f64| {
-        let (p, c) = (policy.passes(rows * of_policy), critic.passes(rows * of_critic));
-        let add = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a + b);
-        Cost { operations: add(p.operations, c.operations), bytes: add(p.bytes, c.bytes) }
+        policy.passes(rows * of_policy).and(critic.passes(rows * of_critic))
     };
     // The slow critics read two numbers for each that they write.
     let adam = policy.of_adam() + 2.0 * (critic.of_adam() + 3.0 * critic.parameters);
@@ -62,6 +65,40 @@ pub fn costs_of_sac(policy: Inference, critic: Inference, rows: f64, minibatch: 
         (Stage::Backward, sum(2.0, 6.0)),
         (Stage::Optimiser, moved(adam * rows / minibatch as f64)),
     ])
+}
+
+/// Adds what PPG's auxiliary phases take, each of what `config.policy_iterations` iterations saw, if
+/// there are so many `phases` an iteration: a pass of the policy's network for what it did before,
+/// then passes of `networks`, all of them, and back, with an optimiser step every `minibatch` samples.
+pub fn add_auxiliary_phases(
+    costs: &mut Costs,
+    (policy, networks): (Inference, Inference),
+    config: &ppg::Config,
+    phases: f64,
+    minibatch: usize,
+) {
+    let seen = phases * config.policy_iterations as f64;
+    let passes = seen * config.auxiliary_epochs as f64;
+    for (stage, cost) in [
+        (Stage::Infer, policy.passes(seen)),
+        (Stage::Forward, networks.passes(passes)),
+        (Stage::Backward, networks.passes(2.0 * passes)),
+        (Stage::Optimiser, moved(networks.of_adam() * passes / minibatch as f64)),
+    ] {
+        let sum = costs.entry(stage).or_default();
+        *sum = sum.and(cost);
+    }
+}
+
+impl Cost {
+    /// Both.
+    fn and(self, other: Self) -> Self {
+        let sum = |of: fn(&Self) -> Option<f64>| match (of(&self), of(&other)) {
+            (Some(a), Some(b)) => Some(a + b),
+            (a, b) => a.or(b),
+        };
+        Self { operations: sum(|cost| cost.operations), bytes: sum(|cost| cost.bytes) }
+    }
 }
 
 /// Of numbers that are read or written.
@@ -89,6 +126,52 @@ impl Inference {
             sum.operations += (2 * 9 * conv.inputs * conv.outputs * places) as f64;
             sum.activations += ((conv.inputs + conv.outputs) * places) as f64;
         }
+        Self { parameters: architecture.parameters() as f64, ..sum }
+    }
+
+    /// Of a state and a cloud of points, as `learn/pointnet.rs` and `learn/transformer.rs` work it
+    /// out: what is the same for all points is multiplied once for all of them, and of the averaged
+    /// half of the features only the average.
+    #[cfg(feature = "gpu")]
+    pub fn of_cloud(architecture: &cloud::Architecture) -> Self {
+        let cloud::Architecture { config, state, action, outputs, points } = architecture;
+        let (width, state, points) = (config.width, state + action, *points);
+        let keys = config.heads * config.head_width;
+        let mut sum = Self::default();
+        let mut layer = |rows: usize, inputs: usize, outputs: usize| {
+            sum.operations += (2 * rows * inputs * outputs) as f64;
+            sum.activations += (rows * (inputs + outputs)) as f64;
+        };
+        let half = width / 2;
+        for _ in 0..PARTS {
+            layer(1, state + PLACE, width);
+            layer(points, POINT, width);
+            layer(points, width, half);
+            // The average is a product with what each point counts.
+            layer(1, points, width);
+            layer(1, width, half);
+            (0..2).for_each(|_| layer(1, width, width));
+        }
+        layer(1, state, width);
+        layer(1, width, width);
+        // One of each part, of the state, and a learned one.
+        let tokens = PARTS + 2;
+        let mut attend = |queries: usize, projected: usize| {
+            layer(tokens, width, projected * keys);
+            // Scores with all keys, then sums of all values.
+            layer(queries, keys, tokens);
+            layer(queries, tokens, keys);
+            layer(queries, keys, width);
+        };
+        (0..config.blocks).for_each(|_| attend(tokens, 3));
+        // The last query is learned.
+        attend(1, 2);
+        for _ in 0..config.blocks {
+            layer(tokens, width, 4 * width);
+            layer(tokens, 4 * width, width);
+        }
+        let widths = [&[width], &config.hidden[..], &[*outputs]].concat();
+        widths.windows(2).for_each(|pair| layer(1, pair[0], pair[1]));
         Self { parameters: architecture.parameters() as f64, ..sum }
     }
 
@@ -129,6 +212,43 @@ mod tests {
         // Twelve parameters of the policy, seven of each critic; half a step a sample.
         let numbers = 7.0 * 12.0 + 2.0 * (7.0 + 3.0) * 7.0;
         assert_eq!(of(Stage::Optimiser).bytes, Some(0.5 * 4.0 * numbers));
+    }
+
+    /// For each PPG iteration of two, half of which end in an auxiliary phase of three epochs.
+    #[test]
+    fn auxiliary_phases_go_over_all_that_was_seen_since_the_last() {
+        let policy = Inference { operations: 10.0, activations: 4.0, parameters: 5.0 };
+        let both = policy.and(policy);
+        let config =
+            ppg::Config { policy_iterations: 2, auxiliary_epochs: 3, ..Default::default() };
+        let mut costs = costs_of_ppo(both, 1, 8);
+        add_auxiliary_phases(&mut costs, (policy, both), &config, 0.5, 4);
+        let of = |stage| costs[&stage];
+        assert_eq!(of(Stage::Infer).operations, Some(20.0 + 10.0));
+        assert_eq!(of(Stage::Forward).operations, Some(20.0 + 3.0 * 20.0));
+        assert_eq!(of(Stage::Backward).operations, Some(40.0 + 6.0 * 20.0));
+        assert_eq!(of(Stage::Optimiser).bytes, Some(4.0 * 70.0 * (1.0 / 8.0 + 3.0 / 4.0)));
+    }
+
+    /// Counted by hand, layer by layer.
+    #[test]
+    #[cfg(feature = "gpu")]
+    fn clouds_are_multiplied_point_by_point_and_tokens_by_each_other() {
+        let config = cloud::Config {
+            width: 2,
+            blocks: 1,
+            heads: 1,
+            head_width: 1,
+            hidden: Vec::new(),
+            microbatch: 1,
+        };
+        let architecture =
+            cloud::Architecture { config, state: 1, points: 3, action: 0, outputs: 1 };
+        let part = 4 * 2 + 3 * 6 * 2 + 3 * 2 + 3 * 2 + 2 + 2 * 4;
+        let block = 5 * 2 * 3 + 2 * 5 * 5 + 5 * 2 + 2 * 5 * 2 * 8;
+        let last = 5 * 2 * 2 + 2 * 5 + 2;
+        let products = 3 * part + (2 + 4) + block + last + 2;
+        assert_eq!(Inference::of_cloud(&architecture).operations, f64::from(2 * products));
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 pub mod categorical;
 
+#[cfg(feature = "gpu")]
+use super::burn::send;
 use super::{
     adam,
     agent::{Agent, Pairs},
@@ -12,7 +14,7 @@ use super::{
     loss::{Loss, Tally},
 };
 #[cfg(feature = "gpu")]
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use gslab_envs::rng::Stream;
 use serde::{Deserialize, Serialize};
 use std::ops::{ControlFlow, Range};
@@ -159,8 +161,7 @@ impl Loss for LogLikelihood {
     #[cfg(feature = "gpu")]
     fn tensor(&self, output: Tensor<2>, log_std: Tensor<2>) -> Vec<Tensor<1>> {
         let dim = self.actions.len() / self.rows;
-        let actions = TensorData::new(self.actions.clone(), [self.rows, dim]);
-        let actions = Tensor::<2>::from_data(actions, &output.device());
+        let actions = send(self.actions.clone(), [self.rows, dim], &output.device());
         vec![-super::ppo::log_density(actions, output, log_std).mean()]
     }
 }

@@ -16,7 +16,7 @@ use super::{
     loss::{Head, Tally, Term},
     mlp::Shape,
 };
-use crate::trace::{Stage, span, traced};
+use crate::trace::{self, Stage, span, traced};
 use burn::tensor::{Device, Gradients, Tensor, TensorData, activation::relu};
 use std::{ops::Range, panic::resume_unwind};
 
@@ -76,7 +76,8 @@ impl BurnActorCritic {
     fn infer(&self, head: Head, observations: &[f32], out: &mut [f32]) {
         let network = self.network(head);
         let x = matrix(observations, network.shape.inputs(), &self.device);
-        out.copy_from_slice(&read(self.mean_bound.of(head).tensor(network.pieces().forward(x))));
+        let outputs = self.mean_bound.of(head).tensor(network.pieces().forward(x));
+        out.copy_from_slice(&traced(Stage::ActionsBack, || read(outputs)));
     }
 
     /// What [`Weights::keep_log_std_in_range`] does.
@@ -253,14 +254,25 @@ impl Pieces {
 
 /// Row-major values as `[rows, columns]`.
 fn matrix(values: &[f32], columns: usize, device: &Device) -> Tensor<2> {
-    let data = TensorData::new(values.to_vec(), [values.len() / columns, columns]);
-    Tensor::from_data(data, device)
+    send(values.to_vec(), [values.len() / columns, columns], device)
+}
+
+/// Row-major values as a tensor.
+pub(crate) fn send<const D: usize>(
+    values: Vec<f32>,
+    shape: [usize; D],
+    device: &Device,
+) -> Tensor<D> {
+    let _upload = span(Stage::Upload);
+    trace::crossed(size_of_val(&values[..]));
+    Tensor::from_data(TensorData::new(values, shape), device)
 }
 
 /// The numbers of a tensor, waiting for the device to have worked them out.
 pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     let data = tensor.try_into_data().map_err(|error| error.to_string());
     let values = data.and_then(|data| data.try_to_vec().map_err(|error| error.to_string()));
+    let values = values.inspect(|values: &Vec<f32>| trace::crossed(size_of_val(&values[..])));
     // Without a word, unlike a panic: whoever catches it has one.
     values.unwrap_or_else(|reason| resume_unwind(Box::new(Unreadable(reason))))
 }

@@ -8,7 +8,7 @@ pub mod network;
 #[cfg(all(test, feature = "gpu"))]
 pub(crate) mod tests;
 
-use gslab_envs::pushchair::cloud::CHANNELS;
+use gslab_envs::{Spec, pushchair::cloud::CHANNELS};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -51,6 +51,14 @@ pub struct Architecture {
 }
 
 impl Architecture {
+    /// For an environment that is seen as a state and a cloud, and actions of so many numbers if the
+    /// network takes them.
+    pub fn new(spec: &Spec, action: usize, outputs: usize, config: &Config) -> Self {
+        let Spec { observation, points, .. } = *spec;
+        let state = observation - points * CHANNELS;
+        Self { config: config.clone(), state, points, action, outputs }
+    }
+
     /// Numbers of an observation.
     pub fn observation(&self) -> usize {
         self.state + self.points * CHANNELS

@@ -6,6 +6,8 @@
 
 pub mod categorical;
 
+#[cfg(feature = "gpu")]
+use super::burn::send;
 use super::{
     agent::Pairs,
     gaussian::Gaussian,
@@ -14,7 +16,7 @@ use super::{
     words,
 };
 #[cfg(feature = "gpu")]
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use gslab_envs::rng::Stream;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -235,10 +237,7 @@ impl Loss for SmoothedLikelihood {
     fn tensor(&self, output: Tensor<2>, log_std: Tensor<2>) -> Vec<Tensor<1>> {
         let device = output.device();
         let dim = self.actions.len() / self.rows;
-        let actions = Tensor::<2>::from_data(
-            TensorData::new(self.actions.clone(), [self.rows, dim]),
-            &device,
-        );
+        let actions = send(self.actions.clone(), [self.rows, dim], &device);
         let density = ppo::log_density(actions, output, log_std.clone());
         let log_p = match self.likelihood {
             Likelihood::Density => density,

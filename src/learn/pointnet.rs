@@ -10,7 +10,7 @@ use burn::tensor::{Tensor, activation::relu};
 /// Numbers of a point beside its mask: x, y, z, red, green, blue.
 pub const POINT: usize = 6;
 /// Numbers of a point that tell its place.
-const PLACE: usize = 3;
+pub const PLACE: usize = 3;
 /// Added to the number of points that an average is taken of (algorithms.md §11.3).
 const MARGIN: f32 = 1e-6;
 /// Added to what is not to be the largest, or to have no attention.

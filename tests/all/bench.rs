@@ -104,7 +104,7 @@ fn the_stages_of_an_iteration_add_up() {
         lines[0].starts_with("maze on CPU") && lines[0].contains("3 iterations of 500 samples")
     );
     let [.., bounds, by] = &lines[..] else { panic!("{lines:?}") };
-    assert!(bounds.contains(" bounds the run: ") && by.contains(" is bound by "), "{lines:?}");
+    assert!(bounds.contains(" bounds the run: ") && by.contains(" is bound "), "{lines:?}");
     let results = place.json("p.json");
     let all = results["measurements"].as_array().unwrap();
     let seconds = |name: &str| {
@@ -146,6 +146,14 @@ fn a_gpu_notes_its_own_times() {
     assert!(on_gpu.iter().all(|&seconds| seconds > 0.0), "{on_gpu:?}");
     let (worked, whole) = (on_gpu.iter().sum::<f64>(), seconds("procgen:bigfish"));
     assert!(worked <= 1.01 * whole, "{worked} of {whole}");
+
+    // An action is a word. Lists cross, rows of minibatches, what was played.
+    let bytes = |stage: &str| {
+        let name = format!("procgen:bigfish: {stage}");
+        all.iter().find(|m| m["name"] == name.as_str()).unwrap()["bytes"].as_f64().unwrap()
+    };
+    assert_eq!(bytes("actions back"), 4.0);
+    assert!(bytes("upload") > 64.0, "{}", bytes("upload"));
 
     // The GPU begins a stage after it was told to, and is done when the iteration is: both clocks
     // are one.

@@ -1,9 +1,11 @@
 use super::{config, machine::of_device};
+#[cfg(feature = "gpu")]
+use crate::learn::cloud;
 use crate::{
     bench::{
         attribution::{Ceilings, Iteration, Moment, measurements, table},
-        costs::{Cost, Costs, Inference, costs_of_ppo, costs_of_sac},
-        results::{Per, Results},
+        costs::{Cost, Costs, Inference, add_auxiliary_phases, costs_of_ppo, costs_of_sac},
+        results::{Measurement, Per, Results},
     },
     cli::{
         Machine,
@@ -27,7 +29,7 @@ use crate::{
 };
 use clap::Args;
 use gslab_envs::ActionSpace;
-use std::{collections::BTreeMap, process::ExitCode, time::Instant};
+use std::{collections::BTreeMap, ops::Range, process::ExitCode, time::Instant};
 use temp_dir::TempDir;
 
 #[derive(Args)]
@@ -74,10 +76,22 @@ impl Pipeline {
             ("threads".to_owned(), threads),
         ]);
         let timed = iterations.iter().any(Iteration::has_gpu_times);
-        let costs = if device.is_gpu() && !timed { Costs::default() } else { costs(&config)? };
+        let count = iterations.len() as u64;
+        // The costs of those that the GPU was timed in are beside its times.
+        let first = self.warm_up + if timed { count } else { 0 };
+        let costs = match device.is_gpu() && !timed {
+            true => Costs::default(),
+            false => costs(&config, first..first + count)?,
+        };
         let stages = measurements(&config.environment, &parameters, samples, &iterations, &costs);
         let machine = of_device(&device, (0.2, 3))?;
-        let [operations, bytes] = [0, 1].map(|i| machine[i].rate(Per::Second).highest);
+        let rate = |of: &Measurement| of.rate(Per::Second).highest;
+        let crossing = match &machine[..] {
+            [_, _, there, back, ..] => Some((rate(there), rate(back))),
+            _ => None,
+        };
+        let ceilings =
+            Ceilings { operations: rate(&machine[0]), bytes: rate(&machine[1]), crossing };
         let attributed = iterations.iter().map(Iteration::attributed).sum::<f64>();
         let output = &self.machine.output;
         output.say(&format!(
@@ -87,7 +101,7 @@ impl Pipeline {
             device.describe(),
             iterations.len(),
             100.0 * attributed / iterations.len() as f64,
-            table(&stages, Ceilings { operations, bytes }, &self.stages)
+            table(&stages, ceilings, &self.stages)
         ));
         let all = stages.into_iter().chain(machine).collect();
         output.json(&Results::new("bench pipeline", device.describe().to_string(), all))?;
@@ -95,20 +109,24 @@ impl Pipeline {
     }
 }
 
-/// What was counted by the book of a sample: all that is learned from vectors and pixels. PPG's
-/// auxiliary phases, which most iterations have none of, are not.
-fn costs(config: &Config) -> Result<Costs> {
+/// What a sample takes by the book, on average over some iterations, counted from 0.
+fn costs(config: &Config, iterations: Range<u64>) -> Result<Costs> {
     let family = config.family()?;
     let spec = family.spec();
     let Learning { ppo, sac, ppg, .. } = config.learning();
     let mut costs = match (spec.action, config.algorithm) {
-        (ActionSpace::Continuous { .. }, Algorithm::Sac) if spec.points > 0 => Costs::default(),
+        #[cfg(feature = "gpu")]
+        (ActionSpace::Continuous { dim }, Algorithm::Sac) if spec.points > 0 => {
+            let of = |action, outputs| {
+                Inference::of_cloud(&cloud::Architecture::new(spec, action, outputs, &config.cloud))
+            };
+            costs_of_sac(of(0, 2 * dim), of(dim, 1), rows_a_sample(&sac), sac.minibatch)
+        }
         (ActionSpace::Continuous { dim }, Algorithm::Sac) => {
             let weights = sac::Weights::new(spec.observation, dim, &sac, 0);
             let policy = Inference::of_layers(&weights.policy.shape);
             let critic = Inference::of_layers(&weights.critics[0].network.shape);
-            let rows = (sac.updates * sac.minibatch) as f64 / sac.collect as f64;
-            costs_of_sac(policy, critic, rows, sac.minibatch)
+            costs_of_sac(policy, critic, rows_a_sample(&sac), sac.minibatch)
         }
         (ActionSpace::Continuous { .. }, _) => {
             let Weights { policy_shape, value_shape, .. } =
@@ -122,7 +140,15 @@ fn costs(config: &Config) -> Result<Costs> {
             // What PPG's policy adds to its outputs is next to nothing.
             let twice = algorithm == Algorithm::Ppg && ppg.form == Form::Dual;
             let networks = if twice { network.and(network) } else { network };
-            costs_of_ppo(networks, ppo.epochs, ppo.minibatch)
+            let mut costs = costs_of_ppo(networks, ppo.epochs, ppo.minibatch);
+            if algorithm == Algorithm::Ppg {
+                let each = ppg.policy_iterations as u64;
+                let phases = iterations.end / each - iterations.start / each;
+                let phases = phases as f64 / (iterations.end - iterations.start) as f64;
+                let minibatch = ppg.auxiliary_environments * ppo.samples / ppo.environments;
+                add_auxiliary_phases(&mut costs, (network, networks), &ppg, phases, minibatch);
+            }
+            costs
         }
     };
     if let ActionSpace::Discrete { .. } = spec.action {
@@ -130,6 +156,11 @@ fn costs(config: &Config) -> Result<Costs> {
         costs.insert(Stage::Draw, frame);
     }
     Ok(costs)
+}
+
+/// Rows of the replay that SAC learns from for every sample.
+fn rows_a_sample(sac: &sac::Config) -> f64 {
+    (sac.updates * sac.minibatch) as f64 / sac.collect as f64
 }
 
 /// Trains, and looks at the totals after every iteration.

@@ -1,8 +1,8 @@
 //! Adam on one flat tensor, on any device that Burn drives: a few kernels a step.
 
 use super::{BETA1, BETA2, EPSILON, Moments, Settings};
-use crate::learn::burn::read;
-use burn::tensor::{Device, Tensor, TensorData};
+use crate::learn::burn::{read, send};
+use burn::tensor::{Device, Tensor};
 
 /// [`Moments`] on a device; both tensors `[parameters]`.
 pub struct ResidentMoments {
@@ -62,5 +62,5 @@ impl Descent {
 
 fn vector(values: Vec<f32>, device: &Device) -> Tensor<1> {
     let n = values.len();
-    Tensor::from_data(TensorData::new(values, [n]), device)
+    send(values, [n], device)
 }

@@ -4,7 +4,7 @@ use super::Architecture;
 use crate::{
     learn::{
         adam::{Moments, Settings, burn::Descent},
-        burn::read,
+        burn::{read, send},
         layers::{Matrix, Mlp, Next},
         pointnet::{Masked, POINT, PointNet},
         transformer::{Heads, Transformer},
@@ -12,13 +12,13 @@ use crate::{
     },
     trace::{Stage, traced},
 };
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Tensor};
 use gslab_envs::{pushchair::cloud::CHANNELS, rng::Stream};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// Parts of a cloud that have a PointNet each: points in no mask, the robot's, all.
-const PARTS: usize = 3;
+pub const PARTS: usize = 3;
 
 /// States and clouds on a device.
 #[derive(Clone)]
@@ -239,7 +239,8 @@ impl Network {
             let seen = Seen::new(of(observations, self.architecture.observation()), state);
             layers.forward(&seen, (action > 0).then(|| of(actions, action)))
         });
-        read(Tensor::cat(parts.collect(), 0))
+        let outputs = Tensor::cat(parts.collect(), 0);
+        traced(Stage::ActionsBack, || read(outputs))
     }
 }
 
@@ -251,6 +252,5 @@ fn gradient_of(leaf: &Tensor<2>, gradients: &mut Gradients) -> Tensor<1> {
 
 /// Row-major values as a matrix of so many rows.
 pub fn matrix(values: &[f32], rows: usize, device: &Device) -> Tensor<2> {
-    let data = TensorData::new(values.to_vec(), [rows, values.len() / rows]);
-    Tensor::from_data(data, device)
+    send(values.to_vec(), [rows, values.len() / rows], device)
 }

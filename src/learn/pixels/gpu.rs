@@ -31,7 +31,7 @@ use crate::{
         gpu::{DrawLists, Renderer, SIDE},
         pictures::Pictures,
     },
-    trace::{Stage, span, traced},
+    trace::{Stage, span},
 };
 use burn::tensor::Tensor;
 use gslab_envs::{batch::Actions, draw::DrawList, rng::Stream};
@@ -163,7 +163,7 @@ impl Eyes {
         for ((_, lists), _) in self.groups.iter().zip(at.chunks(GROUP)) {
             all.append(lists);
         }
-        let lists = traced(Stage::Upload, || self.renderer.send(&all))?;
+        let lists = self.renderer.send(&all)?;
         self.renderer.draw_to(&lists, frames)
     }
 }

@@ -1,6 +1,8 @@
 //! PPO's losses for a Gaussian policy and a value network apart from it.
 
 use super::{Batch, Config, MaxAdvantage, Report, gather};
+#[cfg(feature = "gpu")]
+use crate::learn::burn::send;
 use crate::learn::{
     actor_critic::ActorCritic,
     adam,
@@ -9,7 +11,7 @@ use crate::learn::{
     rollout::Rollout,
 };
 #[cfg(feature = "gpu")]
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use gslab_envs::rng::Stream;
 use std::ops::Range;
 
@@ -128,9 +130,7 @@ impl Loss for ClippedSurrogate {
         let device = output.device();
         let rows = self.rows();
         let dim = self.actions.len() / rows;
-        let matrix = |values: &[f32], columns| {
-            Tensor::<2>::from_data(TensorData::new(values.to_vec(), [rows, columns]), &device)
-        };
+        let matrix = |values: &[f32], columns| send(values.to_vec(), [rows, columns], &device);
         let density = log_density(matrix(&self.actions, dim), output, log_std.clone());
         let log_ratio = density - matrix(&self.old_log_densities, 1);
         let ratio = log_ratio.clone().exp();
@@ -190,8 +190,8 @@ impl Loss for ValueError {
 
     #[cfg(feature = "gpu")]
     fn tensor(&self, output: Tensor<2>, _log_std: Tensor<2>) -> Vec<Tensor<1>> {
-        let targets = TensorData::new(self.targets.clone(), [self.rows(), 1]);
-        let error = output.clone() - Tensor::<2>::from_data(targets, &output.device());
+        let targets = send(self.targets.clone(), [self.rows(), 1], &output.device());
+        let error = output.clone() - targets;
         vec![error.square().mean().mul_scalar(self.coefficient)]
     }
 }

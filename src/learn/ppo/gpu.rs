@@ -16,7 +16,7 @@ use crate::{
         pixels::frames::ResidentFrames,
         rollout::Rollout,
     },
-    trace::{Stage, span},
+    trace::{self, Stage, span},
 };
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation::log_softmax};
 use gslab_envs::{End, rng::Stream};
@@ -189,6 +189,8 @@ fn report(entries: &[f64], own_value: bool) -> Report {
 /// Rows as a tensor that selects them.
 pub fn index(rows: &[u32], device: &Device) -> Tensor<1, Int> {
     let data: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
+    let _upload = span(Stage::Upload);
+    trace::crossed(size_of_val(&data[..]));
     Tensor::from_data(TensorData::new(data, [rows.len()]), (device, DType::I32))
 }
 
@@ -299,10 +301,8 @@ pub fn log_probabilities(
     choices: usize,
 ) -> Tensor<2> {
     let here = range.len();
-    let actions: Vec<i32> = actions[range].iter().map(|&action| action as i32).collect();
-    let data = TensorData::new(actions, [here, 1]);
-    let device = outputs.device().without_autodiff();
-    let actions: Tensor<2, Int> = Tensor::from_data(data, (&device, DType::I32));
+    let actions = index(&actions[range], &outputs.device().without_autodiff());
+    let actions = actions.reshape([here, 1]);
     policy(outputs.slice([0..here, 0..choices]), actions).0
 }
 

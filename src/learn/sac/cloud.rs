@@ -27,7 +27,7 @@ use crate::{
     trace::{Stage, span, traced},
 };
 use burn::tensor::{Tensor, activation::log_sigmoid};
-use gslab_envs::{Spec, pushchair::cloud::CHANNELS, rng::Stream};
+use gslab_envs::{Spec, rng::Stream};
 use std::panic::resume_unwind;
 
 /// What is kept of an agent that sees clouds.
@@ -42,10 +42,8 @@ pub fn weights(
     config: &Config,
     seed: u64,
 ) -> Weights {
-    let Spec { observation, points, .. } = *spec;
-    let state = observation - points * CHANNELS;
     let new = |action: usize, outputs: usize, name| {
-        let architecture = Architecture { config: network.clone(), state, points, action, outputs };
+        let architecture = Architecture::new(spec, action, outputs, network);
         NetworkWeights::new(architecture, Stream::new(seed, name))
     };
     Weights {

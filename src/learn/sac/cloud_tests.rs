@@ -10,7 +10,7 @@ use crate::{
         squashed::Squashed,
     },
 };
-use gslab_envs::ActionSpace;
+use gslab_envs::{ActionSpace, pushchair::cloud::CHANNELS};
 use std::f64::consts::TAU;
 
 const ROWS: usize = 5;

@@ -1,7 +1,8 @@
 //! The squashed Gaussian as Burn tensors: the twin of [`super::Squashed`], gradients by autodiff.
 
 use super::{LARGEST, LOG_STD_RANGE, MARGIN};
-use burn::tensor::{Tensor, TensorData};
+use crate::learn::burn::send;
+use burn::tensor::Tensor;
 use std::f32::consts::TAU;
 
 /// Rows of a network's output.
@@ -43,7 +44,7 @@ impl SquashedRows {
     pub fn log_density(&self, actions: &[f32]) -> Tensor<2> {
         let constant = |of: &dyn Fn(f32) -> f32| {
             let values = actions.iter().map(|a| of(a.clamp(-LARGEST, LARGEST))).collect();
-            Tensor::from_data(TensorData::new(values, self.mean.dims()), &self.mean.device())
+            send(values, self.mean.dims(), &self.mean.device())
         };
         let before: Tensor<2> = constant(&|a| libm::atanhf(a));
         let log_slopes: Tensor<2> = constant(&super::log_slope);
