@@ -1,6 +1,9 @@
 //! Many worlds of one kind stepped together: auto-reset, episode bookkeeping, snapshots.
 
-use crate::{Action, ActionSpace, End, Env, Level, Spec, draw::DrawList, levels::LevelSet};
+use crate::{
+    Action, ActionSpace, End, Env, Level, Spec, draw::DrawList, levels::LevelSet,
+    pushchair::picture::Stage,
+};
 use serde::{Deserialize, Serialize};
 
 /// An episode that ended.
@@ -113,8 +116,8 @@ pub trait Batch: Send + Sync {
     fn sense(&self, observations: &mut [f32]);
     /// Lists what a world looks like; see [`Env::draw`].
     fn draw(&self, world: usize, size: u32, list: &mut DrawList);
-    /// What people see of a world; see [`Env::picture`].
-    fn picture(&self, world: usize, size: u32) -> Option<Vec<u8>>;
+    /// What people see of a world that is not drawn by a list; see [`Env::stage`].
+    fn stage(&self, world: usize) -> Option<Stage>;
     /// What a scripted policy would do in a world; see [`Env::expert`].
     fn expert(&self, world: usize) -> Option<Vec<f32>>;
     /// Every world, level counter and running statistic as bytes.
@@ -223,8 +226,8 @@ impl<E: Env> Batch for Worlds<E> {
         self.slots[world].world.draw(size, list);
     }
 
-    fn picture(&self, world: usize, size: u32) -> Option<Vec<u8>> {
-        self.slots[world].world.picture(size)
+    fn stage(&self, world: usize) -> Option<Stage> {
+        self.slots[world].world.stage()
     }
 
     fn expert(&self, world: usize) -> Option<Vec<f32>> {

@@ -17,6 +17,7 @@ pub mod registry;
 pub mod rng;
 
 use draw::DrawList;
+use pushchair::picture::Stage;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Which world to build: a variation of the environment and the randomness within it.
@@ -131,9 +132,8 @@ pub trait Env: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
     /// Lists what the world looks like on `size * size` pixels; `list` must be empty.
     fn draw(&self, size: u32, list: &mut DrawList);
 
-    /// What people see of a world that is not drawn by a list: `[size, size, 3]` bytes red, green,
-    /// blue, row by row from the top.
-    fn picture(&self, _size: u32) -> Option<Vec<u8>> {
+    /// What people see of a world that is not drawn by a list.
+    fn stage(&self) -> Option<Stage> {
         None
     }
 

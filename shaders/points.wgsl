@@ -1,46 +1,9 @@
 // Clouds of points from what rays hit: the second half of what envs/pushchair/cloud.rs does, one
-// workgroup for each scene of a batch. Scene, Solid, Hit and their constants are those of rays.wgsl.
+// workgroup for each scene of a batch; solids.wgsl and cameras.wgsl come before it.
 
-struct Scene {
-    x: f32,
-    y: f32,
-    cos: f32,
-    sin: f32,
-    first: u32,
-    end: u32,
-    key: array<u32, 2>,
-    purpose: u32,
-    step: array<u32, 2>,
-}
-struct Solid {
-    axes: array<f32, 9>,
-    centre: array<f32, 3>,
-    size: array<f32, 3>,
-    reach: f32,
-    kind: u32,
-    colour: u32,
-    class_number: u32,
-}
-struct Hit {
-    depth: f32,
-    solid: u32,
-    key: u32,
-}
-const BOX: u32 = 0u;
-const SPHERE: u32 = 1u;
-const CYLINDER: u32 = 2u;
-const CLASS_SHIFT: u32 = 30u;
-const NOTHING: u32 = 0xffffffffu;
 const ROBOT: u32 = 0u;
 const CHAIR: u32 = 1u;
 const GOAL: u32 = 2u;
-
-const COLUMNS: u32 = 200u;
-const ROWS: u32 = 80u;
-const RAYS: u32 = 48000u;
-const HEIGHT: f32 = 2.0;
-const EXTENT: vec2<f32> = vec2(2.5 * 0.57735026, 0.57735026);
-const DOWN: f32 = 0.70710677;
 
 const POINTS: u32 = 1200u;
 const ROBOT_POINTS: u32 = 799u;
@@ -49,10 +12,6 @@ const CHANNELS: u32 = 7u;
 // Invocations, and also values of a byte.
 const LANES: u32 = 256u;
 
-// Nothing but `clouds` is written.
-@group(0) @binding(0) var<storage, read_write> scenes: array<Scene>;
-@group(0) @binding(1) var<storage, read_write> solids: array<Solid>;
-@group(0) @binding(2) var<storage, read_write> hits: array<Hit>;
 // CHANNELS of POINTS of each scene.
 @group(0) @binding(3) var<storage, read_write> clouds: array<f32>;
 
@@ -125,64 +84,6 @@ fn bound(lane: u32, start: u32, wanted: u32, reserved: u32, n: u32) -> vec2<u32>
     return vec2(select(NOTHING, prefix, n < all), all);
 }
 
-fn turn(v: vec3<f32>, cos: f32, sin: f32) -> vec3<f32> {
-    return vec3(v.x * cos - v.y * sin, v.x * sin + v.y * cos, v.z);
-}
-
-// As in rays.wgsl.
-fn direction_of(ray: u32) -> vec3<f32> {
-    let column = ray % COLUMNS;
-    let row = ray / COLUMNS % ROWS;
-    let u = (f32(2u * column + 1u) / f32(COLUMNS) - 1.0) * EXTENT.x;
-    let v = -(f32(2u * row + 1u) / f32(ROWS) - 1.0) * EXTENT.y;
-    var cos = 1.0;
-    var sin = 0.0;
-    if ray >= COLUMNS * ROWS {
-        cos = -0.5;
-        sin = select(-0.8660254, 0.8660254, ray >= 2u * COLUMNS * ROWS);
-    }
-    let right = vec3(sin, -cos, 0.0);
-    let up = vec3(cos * DOWN, sin * DOWN, DOWN);
-    return vec3(cos * DOWN, sin * DOWN, -DOWN) + right * u + up * v;
-}
-
-fn unit_along_z(z: f32) -> vec3<f32> {
-    return vec3(0.0, 0.0, select(1.0, -1.0, z < 0.0));
-}
-
-fn unit(v: vec3<f32>) -> vec3<f32> {
-    let squared = dot(v, v);
-    return select(vec3(0.0), v * inverseSqrt(max(squared, 1e-30)), squared > 0.0);
-}
-
-// The unit vector that points out of a solid of this kind and size at p, in its own frame.
-fn normal(kind: u32, size: vec3<f32>, p: vec3<f32>) -> vec3<f32> {
-    switch kind {
-        case BOX: {
-            let beyond = abs(p) - size;
-            if beyond.x > beyond.y && beyond.x > beyond.z {
-                return vec3(select(1.0, -1.0, p.x < 0.0), 0.0, 0.0);
-            }
-            if beyond.y > beyond.z {
-                return vec3(0.0, select(1.0, -1.0, p.y < 0.0), 0.0);
-            }
-            return unit_along_z(p.z);
-        }
-        case SPHERE: {
-            return unit(p);
-        }
-        case CYLINDER: {
-            if length(p.xy) - size.x > abs(p.z) - size.z {
-                return unit(vec3(p.xy, 0.0));
-            }
-            return unit_along_z(p.z);
-        }
-        default: {
-            return unit(vec3(p.xy, p.z - clamp(p.z, -size.z, size.z)));
-        }
-    }
-}
-
 fn lamp(at: vec3<f32>, p: vec3<f32>, facing: vec3<f32>) -> f32 {
     let to_lamp = at - p;
     let squared = max(dot(to_lamp, to_lamp), 0.01);
@@ -191,21 +92,12 @@ fn lamp(at: vec3<f32>, p: vec3<f32>, facing: vec3<f32>) -> f32 {
 
 // As in envs/pushchair/light.rs; 0 to 1.
 fn shade(index: u32, p: vec3<f32>) -> vec3<f32> {
-    let solid = &solids[index];
-    let axes = (*solid).axes;
-    let x = vec3(axes[0], axes[1], axes[2]);
-    let y = vec3(axes[3], axes[4], axes[5]);
-    let z = vec3(axes[6], axes[7], axes[8]);
-    let away = p - vec3((*solid).centre[0], (*solid).centre[1], (*solid).centre[2]);
-    let size = vec3((*solid).size[0], (*solid).size[1], (*solid).size[2]);
-    let outwards = normal((*solid).kind, size, vec3(dot(x, away), dot(y, away), dot(z, away)));
-    let facing = x * outwards.x + y * outwards.y + z * outwards.z;
+    let facing = outwards(index, p);
     let suns = max(dot(vec3(-0.17320508, 0.17320508, 0.17320508), facing), 0.0) + max(facing.z, 0.0);
     let lamps = lamp(vec3(2.0, 2.0, 2.0), p, facing) + lamp(vec3(2.0, -2.0, 2.0), p, facing)
         + lamp(vec3(-2.0, 0.0, 2.0), p, facing);
     let light = 0.3 + 0.31830987 * (suns + lamps);
-    let bytes = (vec3((*solid).colour) >> vec3(0u, 8u, 16u)) & vec3(255u);
-    return min(floor(vec3<f32>(bytes) * light + 0.5), vec3(255.0)) / 255.0;
+    return min(floor(colour_of(index) * light + 0.5), vec3(255.0)) / 255.0;
 }
 
 // To half precision, as `half.rs` does; what is packed loses no more. Below 2^-14 halves are multiples

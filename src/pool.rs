@@ -8,6 +8,7 @@ use gslab_envs::{
     batch::{ActionError, Actions, Batch, Episode, SnapshotError, StepOut},
     draw::DrawList,
     levels::LevelSet,
+    pushchair::picture::Stage,
     registry::Family,
 };
 use rayon::prelude::*;
@@ -176,9 +177,9 @@ impl Pool {
     }
 
     /// What people see of environment `i`, if a list does not draw it; see
-    /// [`Env::picture`](gslab_envs::Env::picture).
-    pub fn picture(&self, i: usize, size: u32) -> Option<Vec<u8>> {
-        self.shards[i / self.shard].batch.picture(i % self.shard, size)
+    /// [`Env::stage`](gslab_envs::Env::stage).
+    pub fn stage(&self, i: usize) -> Option<Stage> {
+        self.shards[i / self.shard].batch.stage(i % self.shard)
     }
 
     /// What a scripted policy would do, `[n, dim]`; `None` where there is none. See

@@ -17,11 +17,11 @@ pub(super) const NOTHING: u32 = u32::MAX;
 /// `forward + u right + v up`, three unit vectors at right angles. A depth is a length along
 /// `forward`, so that depth times that sum is where the ray is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct View {
-    pub(super) eye: Vector,
-    pub(super) right: Vector,
-    pub(super) up: Vector,
-    pub(super) forward: Vector,
+pub struct View {
+    pub eye: Vector,
+    pub right: Vector,
+    pub up: Vector,
+    pub forward: Vector,
 }
 
 impl View {

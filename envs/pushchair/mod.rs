@@ -3,7 +3,7 @@
 //! A variation is a chair; the seed of a level places robot and chair and draws the resistance of
 //! the chair's joints. The target is the origin of the world.
 
-mod camera;
+pub mod camera;
 pub mod chair;
 pub mod cloud;
 pub mod descriptor;
@@ -28,6 +28,7 @@ use crate::{
 };
 use chair::Chair;
 use cloud::{Base, Cameras, Cloud, Draw};
+use picture::{Shot, Stage};
 use rapier3d::{
     glamx::Vec2,
     math::{Pose, Rotation, Vector},
@@ -420,16 +421,16 @@ impl Env for PushChair {
         out.copy_from_slice(&self.state);
     }
 
-    /// Nothing: [`Env::picture`] shows it.
+    /// Nothing: [`Env::stage`] shows it.
     fn draw(&self, _size: u32, _list: &mut DrawList) {}
 
-    fn picture(&self, size: u32) -> Option<Vec<u8>> {
+    fn stage(&self) -> Option<Stage> {
         /// From where people look, beside the middle between target and robot, in metres.
         const EYE: Vector = Vector::new(2.1, -2.4, 2.2);
         let [x, y, ..] = self.scene.joint_positions();
-        let middle = Vector::new(x / 2.0, y / 2.0, 0.5);
-        let side = size as usize;
-        Some(picture::picture(&self.solids(), (middle + EYE, middle), 0.85, (side, side)))
+        let target = Vector::new(x / 2.0, y / 2.0, 0.5);
+        let shot = Shot { eye: target + EYE, target, field: 0.85 };
+        Some(Stage { solids: self.solids(), shot })
     }
 
     fn expert(&self) -> Option<Vec<f32>> {

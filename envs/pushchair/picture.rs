@@ -1,4 +1,4 @@
-//! Pictures of a scene for people.
+//! Pictures of a scene for people; `shaders/picture.wgsl` takes the same on a GPU.
 
 use super::{
     camera::{Grid, Hits, NOTHING, View},
@@ -15,7 +15,9 @@ const DEPTHS: (f32, f32) = (0.05, 60.0);
 /// Towards the sun, which is so far away; metres.
 const SUN: Vector = Vector::new(-9.0, -14.0, 20.0);
 /// Pixels of the map of what the sun sees, in x and y.
-const SHADOW: usize = 768;
+pub const SHADOW: usize = 768;
+/// Cells in x and y of the ground that may be shut in.
+pub const NOOKS: usize = 128;
 /// How far apart heights over the ground are looked at around a point that may be shut in.
 const NOOK: [f32; 3] = [0.04, 0.12, 0.3];
 
@@ -31,45 +33,96 @@ const ZENITH: Light = Vector::new(0.46, 0.58, 0.74);
 const TILES: [Light; 2] = [Vector::new(0.50, 0.50, 0.51), Vector::new(0.44, 0.44, 0.46)];
 const TILE: f32 = 0.5;
 
-/// What solids in the world's frame look like from `eye`, in the direction of `target` with z up:
-/// `width * height` pixels red, green, blue, row by row from the top. `field` is the vertical angle
-/// of view in radians, between 0 and pi. The ground at z = 0 is drawn with them, and their shadows.
-pub fn picture(
-    solids: &[Solid],
-    (eye, target): (Vector, Vector),
-    field: f32,
-    (width, height): (usize, usize),
-) -> Vec<u8> {
-    assert!(field > 0.0 && field < PI, "an angle of view lies between 0 and pi");
-    let view = View::towards(eye, target);
-    let up = libm::tanf(0.5 * field);
-    let extent = (up * width as f32 / height as f32, up);
-    let grid = Grid::new((width * SAMPLES, height * SAMPLES), extent);
-    let mut depths = vec![0.0; grid.len()];
-    let mut seen = vec![NOTHING; grid.len()];
-    for (row, &v) in depths.chunks_exact_mut(width * SAMPLES).zip(&grid.rows) {
-        let fall = -view.direction(0.0, v).z;
-        let ground = eye.z / fall;
-        row.fill(if fall > 0.0 && ground > 0.0 { ground.min(DEPTHS.1) } else { DEPTHS.1 });
-    }
-    Hits { depths: &mut depths, solids: &mut seen }.cast(&view, &grid, DEPTHS.0, solids);
+/// Solids in the world's frame and where people look at them from. The ground at z = 0 is seen with
+/// them, and their shadows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    pub solids: Vec<Solid>,
+    pub shot: Shot,
+}
 
-    let scene = Scene::new(solids);
-    let mut image = Vec::with_capacity(3 * width * height);
-    for pixel in 0..width * height {
-        let (row, column) = (pixel / width * SAMPLES, pixel % width * SAMPLES);
-        let mut light = Light::ZERO;
-        for sample in 0..SAMPLES * SAMPLES {
-            let (row, column) = (row + sample / SAMPLES, column + sample % SAMPLES);
-            let ray = row * width * SAMPLES + column;
-            let direction = view.direction(grid.columns[column], grid.rows[row]);
-            light += scene.light(eye, direction, depths[ray], seen[ray]);
+/// Where a picture is taken from, with z up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shot {
+    /// In the world's frame, in metres.
+    pub eye: Vector,
+    /// What is in the middle.
+    pub target: Vector,
+    /// The vertical angle of view in radians, between 0 and pi.
+    pub field: f32,
+}
+
+/// What a picture depends on besides its solids.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    pub view: View,
+    /// Half the width and the height of what is seen at a depth of 1.
+    pub extent: (f32, f32),
+    /// What the sun sees, on a square.
+    pub sun: View,
+    pub sun_extent: f32,
+    /// The ground that may be shut in is a square: its corner of least x and y, and a cell's side.
+    pub corner: Vector,
+    pub cell: f32,
+}
+
+impl Stage {
+    /// Of a picture of `width * height` pixels.
+    pub fn plan(&self, (width, height): (usize, usize)) -> Plan {
+        let Shot { eye, target, field } = self.shot;
+        assert!(field > 0.0 && field < PI, "an angle of view lies between 0 and pi");
+        let up = libm::tanf(0.5 * field);
+        // The middle of all, and how far away from it they reach.
+        let corner = |sign: f32| {
+            self.solids.iter().map(move |solid| {
+                solid.pose.translation + Vector::splat(sign * solid.shape.bounding_radius())
+            })
+        };
+        let low = corner(-1.0).reduce(Vector::min).unwrap_or(Vector::ZERO);
+        let high = corner(1.0).reduce(Vector::max).unwrap_or(Vector::ZERO);
+        let (middle, reach) = (0.5 * (low + high), (0.5 * (high - low).length()).clamp(0.5, 8.0));
+        Plan {
+            view: View::towards(eye, target),
+            extent: (up * width as f32 / height as f32, up),
+            sun: View::towards(middle + SUN, middle),
+            sun_extent: 1.1 * reach / SUN.length(),
+            corner: middle - Vector::new(1.2 * reach, 1.2 * reach, middle.z),
+            cell: 2.4 * reach / NOOKS as f32,
         }
-        light /= (SAMPLES * SAMPLES) as f32;
-        // Light to a number as a screen expects it, with a gamma of 2.
-        image.extend(light.to_array().map(|x| (255.0 * x.min(1.0).sqrt() + 0.5) as u8));
     }
-    image
+
+    /// What it looks like: `width * height` pixels red, green, blue, row by row from the top.
+    pub fn picture(&self, (width, height): (usize, usize)) -> Vec<u8> {
+        let plan = self.plan((width, height));
+        let Plan { view, extent, .. } = plan;
+        let grid = Grid::new((width * SAMPLES, height * SAMPLES), extent);
+        let mut depths = vec![0.0; grid.len()];
+        let mut seen = vec![NOTHING; grid.len()];
+        for (row, &v) in depths.chunks_exact_mut(width * SAMPLES).zip(&grid.rows) {
+            let fall = -view.direction(0.0, v).z;
+            let ground = view.eye.z / fall;
+            row.fill(if fall > 0.0 && ground > 0.0 { ground.min(DEPTHS.1) } else { DEPTHS.1 });
+        }
+        let mut hits = Hits { depths: &mut depths, solids: &mut seen };
+        hits.cast(&view, &grid, DEPTHS.0, &self.solids);
+
+        let scene = Scene::new(&self.solids, &plan);
+        let mut image = Vec::with_capacity(3 * width * height);
+        for pixel in 0..width * height {
+            let (row, column) = (pixel / width * SAMPLES, pixel % width * SAMPLES);
+            let mut light = Light::ZERO;
+            for sample in 0..SAMPLES * SAMPLES {
+                let (row, column) = (row + sample / SAMPLES, column + sample % SAMPLES);
+                let ray = row * width * SAMPLES + column;
+                let direction = view.direction(grid.columns[column], grid.rows[row]);
+                light += scene.light(view.eye, direction, depths[ray], seen[ray]);
+            }
+            light /= (SAMPLES * SAMPLES) as f32;
+            // Light to a number as a screen expects it, with a gamma of 2.
+            image.extend(light.to_array().map(|x| (255.0 * x.min(1.0).sqrt() + 0.5) as u8));
+        }
+        image
+    }
 }
 
 /// What the light in a scene depends on.
@@ -80,21 +133,8 @@ struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    fn new(solids: &'a [Solid]) -> Self {
-        // The middle of all, and how far away from it they reach.
-        let corner = |sign: f32| {
-            solids.iter().map(move |solid| {
-                solid.pose.translation + Vector::splat(sign * solid.shape.bounding_radius())
-            })
-        };
-        let low = corner(-1.0).reduce(Vector::min).unwrap_or(Vector::ZERO);
-        let high = corner(1.0).reduce(Vector::max).unwrap_or(Vector::ZERO);
-        let (middle, reach) = (0.5 * (low + high), (0.5 * (high - low).length()).clamp(0.5, 8.0));
-        Self {
-            solids,
-            shadows: Shadows::new(solids, middle, reach),
-            nooks: Nooks::new(solids, middle, reach),
-        }
+    fn new(solids: &'a [Solid], plan: &Plan) -> Self {
+        Self { solids, shadows: Shadows::new(solids, plan), nooks: Nooks::new(solids, plan) }
     }
 
     /// The light that a ray brings to the eye.
@@ -154,9 +194,8 @@ struct Shadows {
 }
 
 impl Shadows {
-    fn new(solids: &[Solid], middle: Vector, reach: f32) -> Self {
-        let view = View::towards(middle + SUN, middle);
-        let extent = 1.1 * reach / SUN.length();
+    fn new(solids: &[Solid], plan: &Plan) -> Self {
+        let &Plan { sun: view, sun_extent: extent, .. } = plan;
         let grid = Grid::new((SHADOW, SHADOW), (extent, extent));
         let mut depths = vec![f32::INFINITY; grid.len()];
         let mut seen = vec![NOTHING; grid.len()];
@@ -200,13 +239,10 @@ struct Nooks {
 }
 
 impl Nooks {
-    const SIDE: usize = 128;
-
-    fn new(solids: &[Solid], middle: Vector, reach: f32) -> Self {
-        let cell = 2.4 * reach / Self::SIDE as f32;
-        let corner = middle - Vector::new(1.2 * reach, 1.2 * reach, middle.z);
-        let open = (0..Self::SIDE * Self::SIDE).map(|i| {
-            let (x, y) = ((i % Self::SIDE) as f32, (i / Self::SIDE) as f32);
+    fn new(solids: &[Solid], plan: &Plan) -> Self {
+        let &Plan { corner, cell, .. } = plan;
+        let open = (0..NOOKS * NOOKS).map(|i| {
+            let (x, y) = ((i % NOOKS) as f32, (i / NOOKS) as f32);
             NOOK.map(|z| {
                 let p = corner + Vector::new(x * cell, y * cell, z);
                 // What is nearer than the ground shuts the point in.
@@ -230,15 +266,15 @@ impl Nooks {
     fn openness(&self, p: Vector) -> f32 {
         let at = (p - self.corner) / self.cell;
         let (left, top) = (at.x.floor(), at.y.floor());
-        if left < 0.0 || top < 0.0 || left.max(top) > (Self::SIDE - 2) as f32 {
+        if left < 0.0 || top < 0.0 || left.max(top) > (NOOKS - 2) as f32 {
             return 1.0;
         }
-        let first = top as usize * Self::SIDE + left as usize;
+        let first = top as usize * NOOKS + left as usize;
         let mix = |i: usize| {
             let (a, b) = (self.open[first + i], self.open[first + i + 1]);
             a + (b - a) * (at.x - left)
         };
-        let (a, b) = (mix(0), mix(Self::SIDE));
+        let (a, b) = (mix(0), mix(NOOKS));
         a + (b - a) * (at.y - top)
     }
 }
@@ -258,8 +294,8 @@ mod tests {
 
     /// From the south and above, so that the sun is behind the eye at its left.
     fn look(solids: &[Solid]) -> Vec<[u8; 3]> {
-        let eye = (Vector::new(0.0, -3.0, 1.5), Vector::ZERO);
-        let bytes = picture(solids, eye, 1.2, SIZE);
+        let shot = Shot { eye: Vector::new(0.0, -3.0, 1.5), target: Vector::ZERO, field: 1.2 };
+        let bytes = Stage { solids: solids.into(), shot }.picture(SIZE);
         bytes.chunks_exact(3).map(|c| [c[0], c[1], c[2]]).collect()
     }
 

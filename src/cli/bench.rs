@@ -5,6 +5,8 @@ mod pipeline;
 #[cfg(feature = "gpu")]
 mod render;
 mod report;
+#[cfg(feature = "gpu")]
+mod scenes;
 
 use super::Output;
 use crate::{
@@ -37,7 +39,8 @@ pub struct Bench {
 enum BenchCommand {
     /// Environments: steps, with a frame where the environment is seen in pixels
     Envs(envs::Envs),
-    /// Frames of the Procgen games that a GPU draws per second
+    /// What a GPU draws per second: frames of Procgen games; of pushchair clouds of points, and
+    /// pictures for people
     #[cfg(feature = "gpu")]
     Render(render::Render),
     /// Forward passes of an environment's policy, drawing not included

@@ -36,7 +36,7 @@ impl Play {
     pub fn run(self) -> Result<ExitCode> {
         if self.terminal {
             let mut session = self.session()?;
-            terminal::play(&mut session)?;
+            self.shown.device()?.work(|| terminal::play(&mut session))??;
             session.finish()?;
         } else {
             self.in_window()?;
@@ -85,7 +85,7 @@ impl Play {
         });
         let (mut session, event_loop) = (session?, event_loop?);
         Output { quiet: false, json: None }.say(KEYS);
-        window::play(event_loop, &mut session)?;
+        self.shown.device()?.work(|| window::play(event_loop, &mut session))??;
         Ok(session.finish()?)
     }
 

@@ -95,19 +95,23 @@ impl Record {
         let mut shown = vec![0; 3 * (self.size * self.size) as usize];
         let mut film = Film::new(width as u16, height as u16, self.scale)?;
         let mut picture = grid.empty();
-        for number in 1..=self.steps {
-            if kind == Kind::Gif || number == self.steps {
-                for (i, frame) in frames.iter_mut().enumerate() {
-                    frame.show(&mut painter, &recording.worlds, i, &mut shown);
-                    grid.put(i, &shown, &mut picture);
+        let mut take = || -> Result<()> {
+            for number in 1..=self.steps {
+                if kind == Kind::Gif || number == self.steps {
+                    for (i, frame) in frames.iter_mut().enumerate() {
+                        frame.show(&mut painter, &recording.worlds, i, &mut shown);
+                        grid.put(i, &shown, &mut picture);
+                    }
                 }
+                if kind == Kind::Gif {
+                    film.push(picture.clone())?;
+                }
+                recording.step();
+                bar.inc(1);
             }
-            if kind == Kind::Gif {
-                film.push(picture.clone())?;
-            }
-            recording.step();
-            bar.inc(1);
-        }
+            Ok(())
+        };
+        self.shown.device()?.work(&mut take)??;
         bar.finish_and_clear();
         let file = match kind {
             Kind::Gif => film.finish()?,

@@ -6,9 +6,8 @@ use super::{
 };
 #[cfg(not(feature = "gpu"))]
 use crate::device::DeviceError;
-#[cfg(feature = "gpu")]
-use crate::device::{self, DeviceChoice};
 use crate::{
+    device::{self, Device, DeviceChoice},
     error::{Error, Result},
     learn::{impala::cpu::CpuImpala, ppg::Phasic},
     play::{actor::Actor, scene::Scene},
@@ -34,6 +33,9 @@ pub struct Shown {
     /// Change an option of the environment: --set env.KEY=VALUE. May be given again
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
+    /// What looks at scenes of solids, such as pushchair's; other frames are drawn on the CPU
+    #[arg(long, value_enum, default_value = "cpu")]
+    device: DeviceChoice,
     #[command(flatten)]
     art: Art,
 }
@@ -53,6 +55,11 @@ impl Art {
 }
 
 impl Shown {
+    /// What frames are drawn on.
+    pub fn device(&self) -> Result<Device> {
+        Ok(device::open(self.device)?)
+    }
+
     /// An environment by name.
     pub fn environment(&self, name: &str) -> Result<Scene> {
         self.scene(Config::of_environment(name, &self.settings)?)
@@ -70,7 +77,7 @@ impl Shown {
                 "--set {setting}: only options of the environment matter here, env.KEY=VALUE"
             )));
         }
-        let scene = self.art.scene(config)?;
+        let scene = self.art.scene(config)?.on(&self.device()?)?;
         if let Some(level) = self.level {
             scene.check_level(level)?;
         }

@@ -1,6 +1,9 @@
 //! An environment with its options and pictures.
 
+#[cfg(feature = "gpu")]
+use crate::render::stage::StageCamera;
 use crate::{
+    device::{Device, DeviceError},
     pool::Pool,
     render::{
         frame::Painter,
@@ -23,6 +26,8 @@ pub struct Scene {
     originals: Option<Arc<Pictures>>,
     /// Our own pictures for frames of the agent's size, and for larger ones.
     own: [OnceCell<Arc<Pictures>>; 2],
+    #[cfg(feature = "gpu")]
+    camera: Option<Arc<StageCamera>>,
 }
 
 /// Why there is nothing to look at.
@@ -43,7 +48,34 @@ impl Scene {
         let originals = originals
             .map(|folder| Pictures::original(&config.environment, folder).map(Arc::new))
             .transpose()?;
-        Ok(Self { config, originals, own: Default::default() })
+        Ok(Self {
+            config,
+            originals,
+            own: Default::default(),
+            #[cfg(feature = "gpu")]
+            camera: None,
+        })
+    }
+
+    /// Has `device` take the pictures of stages; frames that a list draws are drawn on the CPU. On a
+    /// GPU drawing is [work](Device::work) on it.
+    ///
+    /// # Errors
+    /// It cannot.
+    #[cfg_attr(not(feature = "gpu"), expect(unused_mut))]
+    pub fn on(mut self, device: &Device) -> Result<Self, DeviceError> {
+        match device {
+            Device::Cpu => {}
+            #[cfg(feature = "gpu")]
+            Device::Gpu { device, adapter } => {
+                let camera = StageCamera::new(device).map_err(|unfit| DeviceError::Unfit {
+                    adapter: adapter.to_string(),
+                    reason: unfit.to_string(),
+                })?;
+                self.camera = Some(Arc::new(camera));
+            }
+        }
+        Ok(self)
     }
 
     /// Name of the environment.
@@ -56,7 +88,12 @@ impl Scene {
         let own = &self.own[usize::from(size > VIEW)];
         let built_in = || Arc::new(Pictures::built_in(&self.config.environment, size));
         let pictures = self.originals.as_ref().unwrap_or_else(|| own.get_or_init(built_in));
-        Painter::new(pictures.clone(), size)
+        let painter = Painter::new(pictures.clone(), size);
+        #[cfg(feature = "gpu")]
+        if let Some(camera) = &self.camera {
+            return painter.with_camera(camera.clone());
+        }
+        painter
     }
 
     /// The level with which to begin if none is asked for: of Procgen, the option `start_level`.

@@ -1,5 +1,7 @@
 //! What one world looks like, kept so that only what changed is drawn again.
 
+#[cfg(feature = "gpu")]
+use super::stage::StageCamera;
 use super::{
     cpu::Raster,
     grid::Grid,
@@ -8,7 +10,10 @@ use super::{
     rgb::{Region, read_rgb, write_rgb},
 };
 use crate::pool::Pool;
-use gslab_envs::draw::{DrawList, Strokes};
+use gslab_envs::{
+    draw::{DrawList, Strokes},
+    pushchair::picture::Stage,
+};
 use std::{ops::Range, sync::Arc};
 
 /// Fewer strokes than this in common are not worth keeping: the black below and a scrolling
@@ -28,6 +33,8 @@ pub struct Painter {
     items: Vec<Item>,
     region: Region,
     raster: Raster,
+    #[cfg(feature = "gpu")]
+    camera: Option<Arc<StageCamera>>,
 }
 
 impl Painter {
@@ -40,7 +47,16 @@ impl Painter {
             items: Vec::new(),
             region: Region::none(size),
             raster: Raster::new(size),
+            #[cfg(feature = "gpu")]
+            camera: None,
         }
+    }
+
+    /// Has a GPU take the pictures of stages. If that is lost drawing unwinds, which
+    /// [`Device::work`](crate::device::Device::work) catches.
+    #[cfg(feature = "gpu")]
+    pub fn with_camera(self, camera: Arc<StageCamera>) -> Self {
+        Self { camera: Some(camera), ..self }
     }
 
     /// Side of a frame in pixels.
@@ -120,8 +136,8 @@ impl Frame {
     /// Draws what people see of a world of a pool; see [`Frame::draw`].
     pub fn show(&mut self, painter: &mut Painter, pool: &Pool, world: usize, out: &mut [u8]) {
         let size = painter.size();
-        match pool.picture(world, size) {
-            Some(picture) => out.copy_from_slice(&picture),
+        match pool.stage(world) {
+            Some(stage) => out.copy_from_slice(&painter.picture(&stage)),
             None => self.draw(painter, |list| pool.draw(world, size, list), out),
         }
     }
@@ -136,13 +152,23 @@ impl Frame {
 }
 
 impl Painter {
+    fn picture(&self, stage: &Stage) -> Vec<u8> {
+        #[cfg(feature = "gpu")]
+        if let Some(camera) = &self.camera {
+            let taken = camera.picture(stage, self.size());
+            return taken.unwrap_or_else(|error| std::panic::resume_unwind(Box::new(error)));
+        }
+        let side = self.size() as usize;
+        stage.picture((side, side))
+    }
+
     fn frame_bytes(&self) -> usize {
         3 * (self.size() * self.size()) as usize
     }
 
     /// Turns strokes into items, but for the cells among them, whose grid it works out.
     fn build(&mut self, strokes: Range<usize>) -> Built<'_> {
-        let Self { pictures, builder, list, items, region, raster } = self;
+        let Self { pictures, builder, list, items, region, raster, .. } = self;
         let Strokes { before, cells, after } = list.strokes(strokes);
         items.clear();
         builder.calls(before, pictures, items);

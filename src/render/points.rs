@@ -6,13 +6,13 @@
 //! `gslab_envs::pushchair::cloud` does on the CPU: up to rounding, which may move the edge of a solid by
 //! a ray.
 
+use super::solids::{SolidRecord, send};
 use crate::gpu::{Buffer, Gpu, GpuError, Shader, check_limit};
 use burn::tensor::{Device, Tensor};
 use bytemuck::{Pod, Zeroable};
 use gslab_envs::pushchair::{
     cloud::{Base, CHANNELS, Draw, POINTS, RAYS},
-    math::Matrix,
-    solid::{Class, Shape, Solid},
+    solid::Solid,
 };
 
 /// The shaders': scenes, solids, hits and clouds.
@@ -20,15 +20,26 @@ const BINDINGS: u32 = 4;
 /// Bytes of a hit.
 const HIT: usize = 12;
 
-const RAY_CASTER: Shader =
-    Shader { name: "rays", source: include_str!("../../shaders/rays.wgsl"), workgroup: (64, 1) };
+const RAY_CASTER: Shader = Shader {
+    name: "rays",
+    source: concat!(
+        include_str!("../../shaders/solids.wgsl"),
+        include_str!("../../shaders/cameras.wgsl"),
+        include_str!("../../shaders/rays.wgsl")
+    ),
+    workgroup: (64, 1),
+};
 const SAMPLER: Shader = Shader {
     name: "points",
-    source: include_str!("../../shaders/points.wgsl"),
+    source: concat!(
+        include_str!("../../shaders/solids.wgsl"),
+        include_str!("../../shaders/cameras.wgsl"),
+        include_str!("../../shaders/points.wgsl")
+    ),
     workgroup: (256, 1),
 };
 
-/// A scene as it crosses to the GPU; rays.wgsl tells what the numbers mean.
+/// A scene as it crosses to the GPU; cameras.wgsl tells what the numbers mean.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
 struct SceneRecord {
@@ -37,44 +48,6 @@ struct SceneRecord {
     solids: [u32; 2],
     stream: [u32; 3],
     step: [u32; 2],
-}
-
-/// A solid as it crosses to the GPU.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
-struct SolidRecord {
-    axes: [[f32; 3]; 3],
-    centre: [f32; 3],
-    size: [f32; 3],
-    reach: f32,
-    kind: u32,
-    colour: u32,
-    class: u32,
-}
-
-impl From<&Solid> for SolidRecord {
-    fn from(solid: &Solid) -> Self {
-        let (kind, size) = match solid.shape {
-            Shape::Box { half } => (0, half.to_array()),
-            Shape::Sphere { radius } => (1, [radius, radius, 0.0]),
-            Shape::Cylinder { radius, half_height } => (2, [radius, radius, half_height]),
-            Shape::Capsule { radius, half_height } => (3, [radius, radius, half_height]),
-        };
-        let [red, green, blue] = solid.colour;
-        Self {
-            axes: Matrix::from_quat(solid.pose.rotation).to_cols_array_2d(),
-            centre: solid.pose.translation.to_array(),
-            size,
-            reach: solid.shape.bounding_radius(),
-            kind,
-            colour: u32::from_le_bytes([red, green, blue, 0]),
-            class: match solid.class {
-                Class::Robot => 0,
-                Class::Chair => 1,
-                Class::Goal => 2,
-            },
-        }
-    }
 }
 
 /// A batch of scenes, in the layout in which they cross to the GPU.
@@ -185,10 +158,7 @@ impl PointCamera {
         let binding = ("max_storage_buffer_binding_size", limits.binding);
         check_limit(binding, bytes, what, remedy)?;
 
-        // A buffer cannot be empty, though there may be nothing to see.
-        let nothing = [SolidRecord::zeroed()];
-        let solids = if scenes.solids.is_empty() { &nothing } else { &scenes.solids[..] };
-        let solids = self.gpu.send(bytemuck::cast_slice(solids));
+        let solids = send(&self.gpu, &scenes.solids);
         let records = self.gpu.send(bytemuck::cast_slice(&scenes.scenes));
         let hits = self.hits(n);
         let clouds = self.gpu.empty(n * POINTS * CHANNELS * 4);
@@ -210,6 +180,14 @@ impl PointCamera {
                 hits
             }
         }
+    }
+
+    /// Waits until all clouds are made.
+    ///
+    /// # Errors
+    /// The GPU was lost.
+    pub fn wait(&self) -> Result<(), GpuError> {
+        self.gpu.wait()
     }
 
     /// Bytes that crossed to the GPU so far; clouds never come back by themselves.

@@ -313,6 +313,7 @@ fn a_gpu_that_is_not_there_is_refused_with_the_way_out() {
         "reproduce maze --out run",
         "gsl maze --out run",
         "train procgen:bigfish --out run",
+        "record pushchair --out run.png",
     ] {
         let mut command = place.command(&format!("{command} --device gpu --quiet"));
         for drivers in [

@@ -251,6 +251,10 @@ fn the_benchmark_measures_what_adapter_there_is() {
     let lines: Vec<_> = printed.lines().filter_map(first).collect();
     let [heist, leaper] = ["procgen:heist", "procgen:leaper"];
     assert_eq!(lines, ["what", heist, heist, leaper, leaper], "{printed}");
+    let ended = gslab(&format!("bench render pushchair {few}"));
+    let printed = String::from_utf8(ended.stdout).unwrap();
+    let items: Vec<_> = printed.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+    assert_eq!(items, ["items", "clouds", "pictures", "pictures"], "{printed}");
 
     let ended = gslab(&format!("bench render heist --device cpu {few}"));
     assert_eq!(ended.status.code(), Some(2));

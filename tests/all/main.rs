@@ -25,4 +25,6 @@ mod resident;
 mod resume;
 mod sac;
 mod show;
+#[cfg(feature = "gpu")]
+mod stages;
 mod twins;

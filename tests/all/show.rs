@@ -1,5 +1,7 @@
 //! Recording, the gallery and play: what is written, and what is refused.
 
+#[cfg(feature = "gpu")]
+use crate::common::ended;
 use crate::common::{Place, TINY};
 use image::ImageFormat;
 use std::fs;
@@ -99,6 +101,20 @@ fn a_run_is_recorded_by_its_policy() {
     place
         .gslab("play procgen:coinrun --policy run")
         .with(2, "error: --policy run: it was trained on maze, not on procgen:coinrun");
+}
+
+/// The scripted pusher does the same whatever looks at it.
+#[cfg(feature = "gpu")]
+#[test]
+fn a_gpu_takes_the_pictures_that_the_cpu_takes() {
+    let place = Place::new();
+    let command = "record pushchair --expert --environments 2 --steps 3 --size 48 --out";
+    place.gslab(&format!("{command} cpu.png")).well();
+    ended(place.on_gpu(&format!("{command} gpu.png"))).well();
+    let [cpu, gpu] = ["cpu.png", "gpu.png"].map(|name| png(&place.read(name)).into_raw());
+    assert_eq!(cpu.len(), gpu.len());
+    let off = cpu.iter().zip(&gpu).filter(|(a, b)| a.abs_diff(**b) > 1).count();
+    assert!(off * 500 < cpu.len(), "{off} of {}", cpu.len());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use super::{Repeated, environments};
+use super::{Repeated, environments, scenes};
 use crate::{
     bench::results::{self, Measurement, Results},
     device::{self, Device, DeviceChoice},
@@ -24,15 +24,15 @@ const STEPS: u64 = 16;
 
 #[derive(Args)]
 pub struct Render {
-    /// Names of Procgen games [default: all]
-    games: Vec<String>,
+    /// Names of Procgen games, or pushchair [default: all games]
+    environments: Vec<String>,
     /// What draws; only a GPU is measured here
     #[arg(long, value_enum, default_value = "gpu")]
     device: DeviceChoice,
-    /// Frames of a batch; several sizes are measured in turn
+    /// Frames or clouds of a batch; several sizes are measured in turn
     #[arg(long = "environments", value_name = "N,…", value_delimiter = ',', default_value = "1024", value_parser = clap::value_parser!(u32).range(1..=65_535))]
     worlds: Vec<u32>,
-    /// Change an option of the games, such as env.mode=easy. May be given again
+    /// Change an option of the environments, such as env.mode=easy. May be given again
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
     #[command(flatten)]
@@ -44,25 +44,46 @@ impl Render {
         let output = &self.repeated.output;
         output.check()?;
         let all = games::GAMES.iter().map(|game| format!("procgen:{}", game.facts.name));
-        let games = if self.games.is_empty() { all.collect() } else { self.games.clone() };
-        let configs = environments(&games, &self.settings)?;
+        let named = &self.environments;
+        let named = if named.is_empty() { all.collect() } else { named.clone() };
+        let configs = environments(&named, &self.settings)?;
         let Device::Gpu { device, adapter } = device::open(self.device)? else {
             return Err(Error::Usage("bench render measures GPUs: give it --device gpu".into()));
         };
         output.say(results::HEAD);
         let mut measured = Vec::new();
         for config in &configs {
-            for &worlds in &self.worlds {
-                let play = Play::of(config, worlds)?;
-                let done = play.measure(&device, self.repeated.times()).map_err(|error| {
-                    Error::Render { adapter: adapter.to_string(), error: Box::new(error) }
-                })?;
-                done.iter().for_each(|m| output.say(&results::line(m)));
-                measured.extend(done);
+            for done in self.measure(config, &device, &adapter.to_string())? {
+                output.say(&results::line(&done));
+                measured.push(done);
             }
         }
         output.json(&Results::new("bench render", adapter.to_string(), measured))?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn measure(
+        &self,
+        config: &Config,
+        device: &burn::tensor::Device,
+        adapter: &str,
+    ) -> Result<Vec<Measurement>> {
+        let failed = |error| Error::Render { adapter: adapter.to_owned(), error: Box::new(error) };
+        let times = self.repeated.times();
+        let mut measured = Vec::new();
+        if config.environment == "pushchair" {
+            let options = config.env.clone().try_into().expect("the environment was built");
+            let play = scenes::Play::of(&options);
+            for &worlds in &self.worlds {
+                measured.push(play.clouds(device, worlds, times).map_err(failed)?);
+            }
+            measured.extend(play.pictures(device, times).map_err(failed)?);
+            return Ok(measured);
+        }
+        for &worlds in &self.worlds {
+            measured.extend(Play::of(config, worlds)?.measure(device, times).map_err(failed)?);
+        }
+        Ok(measured)
     }
 }
 
@@ -79,7 +100,7 @@ impl<'a> Play<'a> {
         let environment = &*config.environment;
         let game = environment.strip_prefix("procgen:").and_then(games::find).ok_or_else(|| {
             Error::Usage(format!(
-                "bench render {environment}: only games of Procgen are seen in pixels"
+                "bench render {environment}: a GPU draws games of Procgen and pushchair"
             ))
         })?;
         let options: Options = config.env.clone().try_into().expect("the environment was built");

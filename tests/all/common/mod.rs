@@ -5,6 +5,8 @@
 
 #[cfg(feature = "gpu")]
 pub mod gpu;
+#[cfg(feature = "gpu")]
+pub mod solids;
 
 use std::{
     collections::BTreeMap,
