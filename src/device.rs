@@ -133,6 +133,16 @@ impl Device {
         }
     }
 
+    /// Where networks lie that have no hand-written gradients: on the CPU Burn's own executor works
+    /// them out.
+    #[cfg(feature = "gpu")]
+    pub fn burn(&self) -> burn::tensor::Device {
+        match self {
+            Self::Cpu => burn::tensor::Device::flex(),
+            Self::Gpu { device, .. } => device.clone(),
+        }
+    }
+
     /// Networks on this device that go on from `weights`.
     pub fn actor_critic(&self, weights: Weights) -> Box<dyn ActorCritic> {
         match self {

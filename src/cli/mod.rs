@@ -180,32 +180,26 @@ impl Machine {
     fn start_for(&self, algorithm: Algorithm, spec: &Spec) -> Result<(Device, Progress)> {
         match (algorithm, self.device) {
             (Algorithm::Ppo | Algorithm::Ppg, _) => self.start(),
-            (Algorithm::Sac, _) if spec.points > 0 => self.start_for_clouds(),
+            #[cfg(feature = "gpu")]
+            (Algorithm::Sac, _) if spec.points > 0 => self.start(),
+            #[cfg(not(feature = "gpu"))]
+            (Algorithm::Sac, _) if spec.points > 0 => Err(without_burn()),
             (Algorithm::Sac, DeviceChoice::Gpu) => Err(Error::Usage(
                 "--device gpu: SAC on vectors runs on the CPU: use --device cpu".into(),
             )),
             (Algorithm::Sac, _) => Self { device: DeviceChoice::Cpu, ..self.clone() }.start(),
         }
     }
+}
 
-    /// [`Machine::start`] for SAC on clouds of points.
-    fn start_for_clouds(&self) -> Result<(Device, Progress)> {
-        let (found, remedy) = match self.device {
-            DeviceChoice::Gpu => return self.start(),
-            DeviceChoice::Cpu => ("--device cpu", "use --device gpu, or "),
-            DeviceChoice::Auto => {
-                let (device, progress) = self.start()?;
-                if device.is_gpu() {
-                    return Ok((device, progress));
-                }
-                ("no GPU found (`gslab doctor` says why)", "")
-            }
-        };
-        Err(Error::Usage(format!(
-            "{found}: SAC learns from clouds of points on a GPU only: {remedy}set \
-             env.observed=state or env.observed=privileged"
-        )))
-    }
+/// Networks on clouds of points are Burn's.
+#[cfg(not(feature = "gpu"))]
+fn without_burn() -> Error {
+    Error::Usage(
+        "this gslab was built without what learns from clouds of points: build it with the Cargo \
+         feature `gpu` (on by default), or set env.observed=state or env.observed=privileged"
+            .into(),
+    )
 }
 
 /// A Procgen game by name.

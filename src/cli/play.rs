@@ -66,7 +66,8 @@ impl Play {
             None if self.expert => Some(expert(&scene, &worlds()?)?),
             Some(run) => {
                 let worlds = worlds()?;
-                Some(policy(run, "final", worlds.spec(), derive_seed(self.seed, "played noise"))?)
+                let (device, seed) = (self.shown.device()?, derive_seed(self.seed, "played noise"));
+                Some(policy(run, "final", &device, worlds.spec(), seed)?)
             }
             None => None,
         };

@@ -3,6 +3,7 @@ use super::{
     shown::{Destination, Kind, Shown, expert, policy},
 };
 use crate::{
+    device::Device,
     error::{Error, Result},
     play::{
         actor::Actor,
@@ -81,9 +82,10 @@ impl Record {
             )));
         }
         let run = registry::find(&self.source).is_none().then(|| Path::new(&self.source));
+        let device = self.shown.device()?;
         let who = match (self.expert, run) {
             (true, _) => Who::Expert,
-            (false, Some(run)) => Who::Policy(run, &self.policy),
+            (false, Some(run)) => Who::Policy(run, &self.policy, &device),
             (false, None) => Who::Chance,
         };
         let level = self.shown.level;
@@ -111,7 +113,7 @@ impl Record {
             }
             Ok(())
         };
-        self.shown.device()?.work(&mut take)??;
+        device.work(&mut take)??;
         bar.finish_and_clear();
         let file = match kind {
             Kind::Gif => film.finish()?,
@@ -127,8 +129,8 @@ pub enum Who<'a> {
     Chance,
     /// The environment's scripted policy.
     Expert,
-    /// The policy of a run, by name.
-    Policy(&'a Path, &'a str),
+    /// The policy of a run, by name, on a device.
+    Policy(&'a Path, &'a str, &'a Device),
 }
 
 /// Worlds in which somebody acts.
@@ -152,7 +154,7 @@ impl Recording {
         let actor = match who {
             Who::Chance => Actor::random(seed),
             Who::Expert => expert(scene, &worlds)?,
-            Who::Policy(run, name) => policy(run, name, worlds.spec(), seed)?,
+            Who::Policy(run, name, device) => policy(run, name, device, worlds.spec(), seed)?,
         };
         Ok(Self { worlds, actor, steps: 0 })
     }

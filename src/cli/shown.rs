@@ -1,11 +1,11 @@
 //! What the commands share that show environments.
 
+#[cfg(not(feature = "gpu"))]
+use super::without_burn;
 use super::{
     Output,
     eval::{seeds, weights},
 };
-#[cfg(not(feature = "gpu"))]
-use crate::device::DeviceError;
 use crate::{
     device::{self, Device, DeviceChoice},
     error::{Error, Result},
@@ -33,7 +33,8 @@ pub struct Shown {
     /// Change an option of the environment: --set env.KEY=VALUE. May be given again
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// What looks at scenes of solids, such as pushchair's; other frames are drawn on the CPU
+    /// Where pictures of pushchair are taken, and policies act that see clouds of points; other frames
+    /// are drawn on the CPU
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceChoice,
     #[command(flatten)]
@@ -94,7 +95,9 @@ impl Shown {
 }
 
 /// A policy of a run's first seed, by name as `gslab eval` knows it, for worlds with these facts.
-pub fn policy(run: &Path, name: &str, spec: &Spec, seed: u64) -> Result<Actor> {
+/// One that sees clouds of points acts on `device`.
+#[cfg_attr(not(feature = "gpu"), expect(unused_variables))]
+pub fn policy(run: &Path, name: &str, device: &Device, spec: &Spec, seed: u64) -> Result<Actor> {
     let (_, config) = directory::read(run)?;
     let first = seeds(run)?.swap_remove(0);
     let environment = &config.environment;
@@ -102,12 +105,9 @@ pub fn policy(run: &Path, name: &str, spec: &Spec, seed: u64) -> Result<Actor> {
     let clouds = trained.spec().points > 0;
     let actor = match (trained.spec().action, config.algorithm) {
         #[cfg(feature = "gpu")]
-        (_, Algorithm::Sac) if clouds => {
-            let device = device::open(DeviceChoice::Gpu)?;
-            Actor::clouds(weights(&first, name)?, &device, spec, seed)
-        }
+        (_, Algorithm::Sac) if clouds => Actor::clouds(weights(&first, name)?, device, spec, seed),
         #[cfg(not(feature = "gpu"))]
-        (_, Algorithm::Sac) if clouds => return Err(DeviceError::NotBuilt.into()),
+        (_, Algorithm::Sac) if clouds => return Err(without_burn()),
         (ActionSpace::Continuous { .. }, Algorithm::Sac) => {
             Actor::squashed(weights(&first, name)?, spec, seed)
         }

@@ -1,7 +1,7 @@
 //! The network of the paper for worlds that are seen as a cloud of points (algorithms.md §11.3): a
 //! PointNet for each part of the cloud, and a transformer over what they say.
 //!
-//! It runs on a GPU alone.
+//! It is made of Burn tensors, on a GPU or on the CPU.
 
 #[cfg(feature = "gpu")]
 pub mod network;

@@ -91,7 +91,7 @@ impl Actor {
         Ok(Self::of(SacAgent::<sac::Weights>::new(&Device::Cpu, "", weights), seed))
     }
 
-    /// [`Actor::squashed`] for a policy that sees clouds of points, on a GPU.
+    /// [`Actor::squashed`] for a policy that sees clouds of points, on `device`.
     ///
     /// # Errors
     /// As there.

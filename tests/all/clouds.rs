@@ -137,14 +137,26 @@ fn algorithm_1_with_gail_runs_from_clouds() {
     }
 }
 
+/// Burn's own executor, as the rest of what runs on the CPU: the same bytes on any number of threads,
+/// and after a run was cut.
 #[test]
-fn without_a_gpu_clouds_are_refused_with_what_to_do() {
+fn without_a_gpu_runs_from_clouds_are_the_same_on_any_number_of_threads() {
     let place = Place::new();
-    place.gslab("train pushchair-cloud --out run --device cpu").with(
-        2,
-        "error: --device cpu: SAC learns from clouds of points on a GPU only: use --device gpu, or \
-         set env.observed=state or env.observed=privileged",
-    );
+    let train = |name: &str, flags: &str| {
+        place.train(&format!("train pushchair-cloud --out {name} {TINY} {flags}")).well();
+    };
+    train("one", "--threads 1");
+    train("three", "--threads 3");
+    let weights = |name: &str| place.read(&format!("{name}/seed-0/final.bin"));
+    assert!(weights("one") == weights("three"));
+    let measured = place.gslab("eval one --episodes 1 --device cpu").well().stdout;
+    assert!(measured.contains("mean"), "{measured}");
+    place.gslab("record one --steps 2 --environments 1 --out one.gif").well();
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused() {
+    let place = Place::new();
     for (setting, message) in [
         (
             "cloud.width=7",

@@ -1,7 +1,7 @@
-//! SAC and GAIL from clouds of points, on a GPU.
+//! SAC and GAIL from clouds of points, by Burn: on a GPU, or slowly on the CPU.
 //!
 //! The twin of [`super::Weights::update`]: the same steps in the same order on the same noise, with
-//! gradients by autodiff. A minibatch is sent to the GPU, which the average losses come back from.
+//! gradients by autodiff. A minibatch is sent to the device, which the average losses come back from.
 
 use super::{
     Config, Critic, Losses, Temperature, Weights as Kept,
@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{
     device::Device,
-    gpu::GpuError,
     learn::{
         adam,
         burn::read,
@@ -28,7 +27,6 @@ use crate::{
 };
 use burn::tensor::{Tensor, activation::log_sigmoid};
 use gslab_envs::{Spec, rng::Stream};
-use std::panic::resume_unwind;
 
 /// What is kept of an agent that sees clouds.
 pub type Weights = Kept<NetworkWeights>;
@@ -73,7 +71,7 @@ impl Trained for NetworkWeights {
     }
 }
 
-/// Policy, critics and discriminator on a GPU. Its methods unwind if that was lost, which
+/// Policy, critics and discriminator on a device. Its methods unwind if that was lost, which
 /// [`Device::work`] catches.
 pub struct CloudNetworks {
     policy: Network,
@@ -83,7 +81,7 @@ pub struct CloudNetworks {
     discriminator: Option<Discriminator<Network>>,
 }
 
-/// [`Critic`] on a GPU.
+/// [`Critic`] on a device.
 struct ResidentCritic {
     network: Network,
     /// Parameters of the copy that targets are computed with.
@@ -120,9 +118,7 @@ impl Networks for CloudNetworks {
     type Judge = Network;
 
     fn new(device: &Device, weights: Weights) -> Self {
-        let Device::Gpu { device, .. } = device else {
-            resume_unwind(Box::new(GpuError::Device { device: "the CPU".into() }))
-        };
+        let device = &device.burn();
         let Weights { policy, critics, temperature, updates, discriminator } = weights;
         let critics = critics.map(|Critic { network, target }| ResidentCritic {
             target: matrix(&target, 1, device).flatten(0, 1),
