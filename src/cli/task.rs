@@ -172,6 +172,11 @@ pub fn with_agent<J: Job>(context: &Context<'_>, job: J) -> Result<J::Done> {
                 let spec = context.family.spec();
                 #[cfg(feature = "gpu")]
                 if spec.points > 0 {
+                    if !context.device.is_gpu() {
+                        let slow = "without a GPU to learn from clouds of points takes long: lower \
+                                    cloud.width and sac.minibatch, or see docs/clouds.md";
+                        context.progress.say(slow);
+                    }
                     let new =
                         |seed| sac::cloud::weights(spec, dim, &config.cloud, &config.sac, seed);
                     return job.perform::<SacAgent<CloudNetworks>>(context, &new);

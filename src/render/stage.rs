@@ -28,7 +28,7 @@ macro_rules! shader {
     };
 }
 const SUNLIGHT: Shader = shader!("sunlight");
-const NOOKS_OF_SKY: Shader = shader!("nooks");
+const OPENNESS: Shader = shader!("nooks");
 const PICTURE: Shader = shader!("picture");
 
 /// A shot as it crosses to the GPU; shot.wgsl tells what the numbers mean.
@@ -120,7 +120,7 @@ impl StageCamera {
             self.gpu.launch(shader, (groups, groups, 1), &buffers);
         };
         launch(&SUNLIGHT, SHADOW, &[sunlight]);
-        launch(&NOOKS_OF_SKY, NOOKS, &[nooks]);
+        launch(&OPENNESS, NOOKS, &[nooks]);
         launch(&PICTURE, side, &[sunlight, nooks, &pixels]);
         self.gpu.check(&pixels)?;
         Ok(pixels)
