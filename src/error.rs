@@ -5,7 +5,7 @@ use crate::gpu::GpuError;
 use crate::{
     bench::results::Unusable,
     device::DeviceError,
-    learn::{pixels::memory::Needs, replay::memory::TooLarge},
+    learn::{dapg::categorical::TooMany, pixels::memory::Needs, replay::memory::TooLarge},
     play::{
         actor::OtherPolicy, media::MediaError, scene::SceneError, session::SessionError,
         terminal::TerminalError,
@@ -33,6 +33,8 @@ pub enum Error {
     Device(#[from] DeviceError),
     #[error(transparent)]
     Memory(#[from] TooLarge),
+    #[error(transparent)]
+    Demonstrations(#[from] TooMany),
     #[error(transparent)]
     Pictures(#[from] PictureError),
     #[cfg(feature = "gpu")]

@@ -21,7 +21,7 @@ use crate::{
     learn::{
         actor_critic,
         agent::{Agent, Pairs},
-        impala,
+        dapg, impala,
         pixels::{Pixels, memory::Needs},
         ppg::{self, Phasic},
         replay::{Form, memory::Needs as ReplayNeeds},
@@ -97,33 +97,42 @@ fn out(new: &NewRun, name: &str) -> PathBuf {
     })
 }
 
-/// Whether the replays of SAC fit into the memory that is free.
+/// Whether replays and demonstrations fit into the memory that is free.
 fn check_memory(config: &Config, spec: &Spec, task: &Task) -> Result<()> {
-    if config.algorithm != Algorithm::Sac {
-        return Ok(());
-    }
-    let form = Form::of(spec, config.sac.environments);
-    let rows = |samples: u64| samples.min(config.sac.capacity as u64);
-    let mut phases = vec![(1, rows(config.total_samples), config.gail.expert_samples)];
-    if !matches!(task, Task::Train { .. }) {
-        let gsl = &config.gsl;
-        let together = gsl.specialists.min(rayon::current_num_threads()) as u64;
-        // Experiments train their baseline on beside the specialists.
-        let beside = u64::from(!matches!(task, Task::Gsl { .. }));
-        let shown = gsl.specialists as u64 * gsl.demonstration_samples
-            + gsl.generalist_demonstration_samples;
-        phases[0].2 = 0;
-        let begun = |who| if gsl.inherit_replay >= who { config.total_samples } else { 0 };
-        let specialists = rows(begun(Inherit::All) + gsl.specialist_samples);
-        phases.push((together + beside, specialists, 0));
-        phases.push((1, rows(begun(Inherit::Merge) + gsl.merge_samples), shown));
-    }
     let mut system = sysinfo::System::new();
     system.refresh_memory();
     let limits = system.cgroup_limits();
     let free = limits.map_or(u64::MAX, |limits| limits.free_memory).min(system.available_memory());
-    for (replays, rows, demonstrations) in phases {
-        ReplayNeeds { form, rows, replays, demonstrations }.fit(free)?;
+    let gsl = &config.gsl;
+    // The generalist shows what no specialist is for.
+    let rest = if gsl.low_variations < spec.variations as usize {
+        gsl.generalist_demonstration_samples
+    } else {
+        0
+    };
+    let shown = gsl.specialists as u64 * gsl.demonstration_samples + rest;
+    let merges = !matches!(task, Task::Train { .. });
+    if config.algorithm == Algorithm::Sac {
+        let form = Form::of(spec, config.sac.environments);
+        let rows = |samples: u64| samples.min(config.sac.capacity as u64);
+        let mut phases = vec![(1, rows(config.total_samples), config.gail.expert_samples)];
+        if merges {
+            let together = gsl.specialists.min(rayon::current_num_threads()) as u64;
+            // Experiments train their baseline on beside the specialists.
+            let beside = u64::from(!matches!(task, Task::Gsl { .. }));
+            phases[0].2 = 0;
+            let begun = |who| if gsl.inherit_replay >= who { config.total_samples } else { 0 };
+            let specialists = rows(begun(Inherit::All) + gsl.specialist_samples);
+            phases.push((together + beside, specialists, 0));
+            phases.push((1, rows(begun(Inherit::Merge) + gsl.merge_samples), shown));
+        }
+        for (replays, rows, demonstrations) in phases {
+            ReplayNeeds { form, rows, replays, demonstrations }.fit(free)?;
+        }
+    } else if let (Task::Gsl { .. } | Task::ReproduceProcgen { .. }, ActionSpace::Discrete { .. }) =
+        (task, spec.action)
+    {
+        dapg::categorical::fit(shown, free)?;
     }
     Ok(())
 }

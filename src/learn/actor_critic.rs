@@ -5,7 +5,7 @@ use super::{
     gaussian::{Gaussian, MeanBound},
     loss::{Head, Tally, Term},
     mlp::Shape,
-    words,
+    numbers,
 };
 use gslab_envs::rng::Stream;
 use serde::{Deserialize, Serialize};
@@ -48,9 +48,9 @@ pub struct Weights {
     pub policy_shape: Shape,
     pub value_shape: Shape,
     /// The network, then log σ for each action.
-    #[serde(with = "words")]
+    #[serde(with = "numbers")]
     pub policy: Vec<f32>,
-    #[serde(with = "words")]
+    #[serde(with = "numbers")]
     pub value: Vec<f32>,
     pub policy_moments: Moments,
     pub value_moments: Moments,

@@ -3,7 +3,7 @@
 #[cfg(feature = "gpu")]
 pub mod burn;
 
-use super::words;
+use super::numbers;
 use pulp::Arch;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -28,9 +28,9 @@ const CHUNK: usize = 1 << 16;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Moments {
     pub step: u32,
-    #[serde(with = "words")]
+    #[serde(with = "numbers")]
     pub first: Vec<f32>,
-    #[serde(with = "words")]
+    #[serde(with = "numbers")]
     pub second: Vec<f32>,
 }
 

@@ -12,8 +12,8 @@ use super::{
     agent::Pairs,
     gaussian::Gaussian,
     loss::{Head, Loss, Tally, Term},
+    numbers,
     ppo::{self, MaxAdvantage, gather},
-    words,
 };
 #[cfg(feature = "gpu")]
 use burn::tensor::Tensor;
@@ -113,10 +113,10 @@ impl Config {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Demonstrations {
     /// `[rows, observation]`
-    #[serde(with = "words")]
+    #[serde(with = "numbers")]
     pub observations: Vec<f32>,
     /// `[rows, action]`
-    #[serde(with = "words")]
+    #[serde(with = "numbers")]
     pub actions: Vec<f32>,
     pub rows: usize,
 }

@@ -22,6 +22,7 @@ pub mod loss;
 pub mod matmul;
 pub mod mlp;
 pub mod network;
+mod numbers;
 pub mod pixels;
 #[cfg(feature = "gpu")]
 pub mod pointnet;
@@ -36,4 +37,3 @@ pub mod squashed;
 #[cfg(feature = "gpu")]
 pub mod transformer;
 pub mod vectors;
-mod words;

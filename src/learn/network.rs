@@ -8,7 +8,7 @@ use super::{
     cpu::add,
     loss::Tally,
     mlp::{Scratch, Shape, backward, forward},
-    words,
+    numbers,
 };
 use crate::trace::{Stage, span, traced};
 use gslab_envs::rng::Stream;
@@ -23,7 +23,7 @@ const LANES: usize = 4;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Network {
     pub shape: Shape,
-    #[serde(with = "words")]
+    #[serde(with = "numbers")]
     pub parameters: Vec<f32>,
     pub moments: Moments,
 }

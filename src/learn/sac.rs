@@ -18,9 +18,9 @@ use super::{
     loss::Tally,
     mlp::{Scratch, Shape, backward_to_inputs, forward},
     network::{Network, evaluate},
+    numbers,
     replay::Transitions,
     squashed::{Squashed, normals},
-    words,
 };
 use crate::trace::{Stage, traced};
 use gslab_envs::rng::Stream;
@@ -103,7 +103,7 @@ pub struct Critic<N = Network> {
     /// From the observation, then the action, to Q.
     pub network: N,
     /// Parameters of the copy that targets are computed with.
-    #[serde(with = "words")]
+    #[serde(with = "numbers")]
     pub target: Vec<f32>,
 }
 

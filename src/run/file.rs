@@ -3,7 +3,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fs::{self, File},
-    io::{self, BufWriter, Seek, Write},
+    io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -67,6 +67,8 @@ const MAGIC: [u8; 8] = *b"gslab\0\r\n";
 const VERSION: u32 = 3;
 /// Magic, version, checksum, length.
 const HEADER: usize = 8 + 4 + 4 + 8;
+/// Bytes that are read at once.
+const BLOCK: usize = 1 << 18;
 
 /// Stores a value: a header with format version, CRC-32C and length, then MessagePack.
 pub fn store<T: Serialize>(path: &Path, value: &T) -> Result<(), FileError> {
@@ -114,12 +116,24 @@ impl Write for Payload<'_> {
     }
 }
 
-/// Reads what [`store`] wrote, refusing anything that is not exactly that.
+/// Reads what [`store`] wrote, refusing anything that is not exactly that. The file itself is never
+/// in memory as a whole.
 pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T, FileError> {
-    let bytes = fs::read(path).map_err(FileError::io("read", path))?;
+    let unreadable = || FileError::io("read", path);
     let damaged = |what: &str| FileError::Damaged { path: path.into(), what: what.into() };
-    let (header, payload) =
-        bytes.split_at_checked(HEADER).ok_or_else(|| damaged("it is shorter than its header"))?;
+    let read = || -> io::Result<_> {
+        let file = File::open(path)?;
+        let size = file.metadata()?.len();
+        let mut file = BufReader::with_capacity(BLOCK, file);
+        let mut header = [0; HEADER];
+        let whole = size >= HEADER as u64;
+        if whole {
+            file.read_exact(&mut header)?;
+        }
+        Ok((file, whole.then_some(header), size.saturating_sub(HEADER as u64)))
+    };
+    let (mut file, header, size) = read().map_err(unreadable())?;
+    let header = header.ok_or_else(|| damaged("it is shorter than its header"))?;
     if header[..8] != MAGIC {
         return Err(damaged("it does not begin like a file of gslab"));
     }
@@ -128,14 +142,28 @@ pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T, FileError> {
         return Err(FileError::Version { path: path.into(), found: word(8) });
     }
     let length = u64::from_le_bytes(header[16..].try_into().expect("eight bytes"));
-    if length != payload.len() as u64 {
+    if length != size {
         return Err(damaged("it is cut short or has bytes behind its end"));
     }
-    if crc32c::crc32c(payload) != word(12) {
+    if checksum(&mut file).map_err(unreadable())? != word(12) {
         return Err(damaged("its checksum does not match"));
     }
-    rmp_serde::from_slice(payload)
-        .map_err(|e| damaged(&format!("its content cannot be read ({e})")))
+    file.seek(SeekFrom::Start(HEADER as u64)).map_err(unreadable())?;
+    rmp_serde::from_read(file).map_err(|e| damaged(&format!("its content cannot be read ({e})")))
+}
+
+/// Of what is left to read.
+fn checksum(reader: &mut impl BufRead) -> io::Result<u32> {
+    let mut checksum = 0;
+    loop {
+        let bytes = reader.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(checksum);
+        }
+        checksum = crc32c::crc32c_append(checksum, bytes);
+        let read = bytes.len();
+        reader.consume(read);
+    }
 }
 
 #[cfg(test)]

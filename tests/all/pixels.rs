@@ -245,5 +245,13 @@ fn settings_that_make_no_sense_are_refused_before_anything_is_written() {
         2,
         "error: gsl.low_variations = 300: must be from 1 to the 10 variations of procgen:bigfish",
     );
+    // 75 specialists show more frames than any memory holds.
+    let ended =
+        place.gslab("gsl procgen --out run --device cpu --set gsl.demonstration_samples=100000000");
+    let message = "error: gsl.demonstration_samples: 7501482752 demonstrations, of all specialists \
+                   and the generalist, take 92208225987584 bytes of memory, ";
+    assert!(ended.stderr.starts_with(message), "{}", ended.stderr);
+    assert!(ended.stderr.contains(" fit: lower gsl.demonstration_samples"), "{}", ended.stderr);
+    assert_eq!(ended.code, Some(2));
     assert!(!place.path("run").exists());
 }

@@ -6,9 +6,9 @@ use crate::{
         adam::{Moments, Settings, burn::Descent},
         burn::{read, send},
         layers::{Matrix, Mlp, Next},
+        numbers,
         pointnet::{Masked, POINT, PointNet},
         transformer::{Heads, Transformer},
-        words,
     },
     trace::{Stage, traced},
 };
@@ -119,7 +119,7 @@ impl Architecture {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
     pub architecture: Architecture,
-    #[serde(with = "words")]
+    #[serde(with = "numbers")]
     pub parameters: Vec<f32>,
     pub moments: Moments,
 }

@@ -6,7 +6,7 @@ use crate::learn::{
     categorical::Categorical,
     impala::{FRAME, Frames},
     loss::Tally,
-    words,
+    numbers,
 };
 use gslab_envs::rng::Stream;
 use serde::{Deserialize, Serialize};
@@ -16,11 +16,37 @@ use std::ops::Range;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Demonstrations {
     /// `[rows, 64, 64, 3]`
-    #[serde(with = "serde_bytes")]
+    #[serde(with = "numbers")]
     pub pixels: Vec<u8>,
     /// `[rows]`
-    #[serde(with = "words")]
+    #[serde(with = "numbers")]
     pub actions: Vec<u32>,
+}
+
+/// Frames that are to be demonstrated do not fit into memory.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "gsl.demonstration_samples: {rows} demonstrations, of all specialists and the generalist, take {} \
+     bytes of memory, {free} are free; {} fit: lower gsl.demonstration_samples or \
+     gsl.generalist_demonstration_samples, or free memory",
+    .rows * ROW,
+    .free / ROW
+)]
+pub struct TooMany {
+    rows: u64,
+    /// Bytes of memory that are free.
+    free: u64,
+}
+
+/// Bytes of a demonstration.
+const ROW: u64 = (FRAME + size_of::<u32>()) as u64;
+
+/// Whether `free` bytes hold so many demonstrations.
+///
+/// # Errors
+/// They do not.
+pub fn fit(rows: u64, free: u64) -> Result<(), TooMany> {
+    if rows * ROW <= free { Ok(()) } else { Err(TooMany { rows, free }) }
 }
 
 impl Demonstrations {

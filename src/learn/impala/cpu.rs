@@ -13,7 +13,7 @@ use crate::{
         adam::{Moments, Settings},
         cpu::add,
         loss::Tally,
-        words,
+        numbers,
     },
     trace::{Stage, fine_span, span, traced},
 };
@@ -35,7 +35,7 @@ thread_local! {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
     pub architecture: Architecture,
-    #[serde(with = "words")]
+    #[serde(with = "numbers")]
     pub parameters: Vec<f32>,
     pub moments: Moments,
 }

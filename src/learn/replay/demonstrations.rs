@@ -1,7 +1,7 @@
 //! Transitions to be imitated, stored as a replay stores them.
 
 use super::{Form, Transitions, span};
-use crate::learn::{agent::Pairs, words};
+use crate::learn::{agent::Pairs, numbers};
 use serde::{Deserialize, Serialize};
 
 /// Transitions, one a row. An observation is stored once: what a row led to is what the next row
@@ -11,12 +11,12 @@ pub struct Demonstrations {
     /// None as long as there are no rows.
     form: Option<Form>,
     /// `[rows, words]`
-    #[serde(with = "words")]
+    #[serde(with = "numbers")]
     observations: Vec<u32>,
     /// `[rows, action]`
-    #[serde(with = "words")]
+    #[serde(with = "numbers")]
     actions: Vec<f32>,
-    #[serde(with = "words")]
+    #[serde(with = "numbers")]
     rewards: Vec<f32>,
     terminated: Vec<bool>,
     /// What rows led to, in their order, unless it is what the next row saw.
