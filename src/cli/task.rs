@@ -20,7 +20,7 @@ use crate::{
     },
     learn::{
         actor_critic,
-        agent::{Agent, Pairs},
+        agent::Agent,
         dapg, impala,
         pixels::{Pixels, memory::Needs},
         ppg::{self, Phasic},
@@ -399,9 +399,9 @@ fn expert_demonstrations<A: Agent>(
         threshold,
         seed,
     };
-    let Collected { demonstrations, samples: tried } =
-        collect_demonstrations::<A>(context, &new(seed), &wanted)?;
-    let kept = demonstrations.rows();
+    let mut all = Collected::default();
+    let kept = collect_demonstrations::<A>(context, &new(seed), &wanted, &mut all)?;
+    let Collected { demonstrations, samples: tried } = all;
     if kept == 0 {
         return Err(Error::NoDemonstrations { threshold, tried });
     }

@@ -380,17 +380,14 @@ impl<A: Agent> Algorithm1<'_, A> {
                 threshold: config.demonstration_threshold,
                 seed: derive_seed(self.seed, &who),
             };
-            let part = collect_demonstrations::<A>(self.context, weights, &wanted)?;
-            let kept = part.demonstrations.rows();
-            if (kept as u64) < samples {
+            let kept = collect_demonstrations::<A>(self.context, weights, &wanted, &mut all)?;
+            if kept < samples {
                 self.context.progress.say(&format!(
                     "{}: {kept} of {samples} demonstrations have a return above {}; going on with \
                      these",
                     wanted.name, wanted.threshold
                 ));
             }
-            all.demonstrations.append(&part.demonstrations);
-            all.samples += part.samples;
             Ok::<_, Error>(())
         };
         for (i, specialist) in specialists.iter().enumerate() {

@@ -60,8 +60,9 @@ struct Episode<D> {
     over: bool,
 }
 
-/// Plays whole episodes until as many transitions as wanted have been kept
-/// of those whose return is above the threshold; the last episode is cut to fit.
+/// Plays whole episodes until as many transitions as wanted have been added to `all`
+/// of those whose return is above the threshold; the last episode is cut to fit. Returns how many were
+/// added.
 ///
 /// In every round each environment plays one episode, however long it is, so that short ones are
 /// not over-represented. After many rounds with too few good episodes it returns what there is.
@@ -72,13 +73,14 @@ pub fn collect_demonstrations<A: Agent>(
     context: &Context<'_>,
     weights: &A::Weights,
     wanted: &Wanted<'_>,
-) -> Result<Collected<A::Demonstrations>> {
+    all: &mut Collected<A::Demonstrations>,
+) -> Result<u64> {
     let &Wanted { name, by, variations, samples, threshold, seed } = wanted;
     let mut agent: A = context.agent(weights.clone());
     let spec = context.family.spec();
     let horizon = u64::from(spec.horizon);
     let environments = samples.div_ceil(horizon).clamp(1, ENVIRONMENTS) as usize;
-    let mut kept = Collected::<A::Demonstrations>::default();
+    let (mut kept, mut played) = (0, 0);
     for round in 0.. {
         let seed = derive_seed(seed, &format!("demonstrations {round}"));
         // Every round goes on with the variations that come next.
@@ -118,16 +120,19 @@ pub fn collect_demonstrations<A: Agent>(
             first_step += steps;
         }
         for episode in episodes {
-            kept.samples += episode.pairs.rows() as u64;
+            let rows = episode.pairs.rows() as u64;
+            played += rows;
+            all.samples += rows;
             if episode.over && spec.normalised(episode.total) > threshold {
-                let room = samples as usize - kept.demonstrations.rows();
-                kept.demonstrations.append(&episode.pairs.first(room));
+                let good = episode.pairs.first((samples - kept) as usize);
+                kept += good.rows() as u64;
+                all.demonstrations.append(&good);
             }
-            if kept.demonstrations.rows() as u64 == samples {
+            if kept == samples {
                 return Ok(kept);
             }
         }
-        if kept.samples >= MOST_TRIES * samples {
+        if played >= MOST_TRIES * samples {
             break;
         }
     }
