@@ -132,7 +132,7 @@ pub trait Env: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
     /// Lists what the world looks like on `size * size` pixels; `list` must be empty.
     fn draw(&self, size: u32, list: &mut DrawList);
 
-    /// What people see of a world that is not drawn by a list.
+    /// What people see of a world that is made of solids; `None` where [`Env::draw`] lists it.
     fn stage(&self) -> Option<Stage> {
         None
     }
