@@ -396,6 +396,7 @@ fn expert_demonstrations<A: Agent>(
         by: Demonstrator::Expert,
         variations: &context.variations(),
         samples,
+        samples_in_all: samples,
         threshold,
         seed,
     };

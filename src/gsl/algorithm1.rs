@@ -377,6 +377,7 @@ impl<A: Agent> Algorithm1<'_, A> {
                 by: Demonstrator::Agent,
                 variations,
                 samples,
+                samples_in_all: self.planned_demonstrations(split),
                 threshold: config.demonstration_threshold,
                 seed: derive_seed(self.seed, &who),
             };

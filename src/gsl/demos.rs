@@ -46,6 +46,8 @@ pub struct Wanted<'a> {
     pub variations: &'a [u32],
     /// Transitions.
     pub samples: u64,
+    /// Transitions that are wanted of everyone who demonstrates.
+    pub samples_in_all: u64,
     /// τ: only episodes with a higher return, normalised where the environment has a scale for
     /// it, are kept.
     pub threshold: f64,
@@ -75,7 +77,7 @@ pub fn collect_demonstrations<A: Agent>(
     wanted: &Wanted<'_>,
     all: &mut Collected<A::Demonstrations>,
 ) -> Result<u64> {
-    let &Wanted { name, by, variations, samples, threshold, seed } = wanted;
+    let &Wanted { name, by, variations, samples, samples_in_all, threshold, seed } = wanted;
     let mut agent: A = context.agent(weights.clone());
     let spec = context.family.spec();
     let horizon = u64::from(spec.horizon);
@@ -126,6 +128,9 @@ pub fn collect_demonstrations<A: Agent>(
             if episode.over && spec.normalised(episode.total) > threshold {
                 let good = episode.pairs.first((samples - kept) as usize);
                 kept += good.rows() as u64;
+                if all.demonstrations.rows() == 0 {
+                    all.demonstrations.reserve(samples_in_all as usize, &good);
+                }
                 all.demonstrations.append(&good);
             }
             if kept == samples {

@@ -73,6 +73,9 @@ pub trait Parameters: Clone + Send + Sync + Serialize + DeserializeOwned {
 pub trait Pairs: Clone + Default + Send + Sync + Serialize + DeserializeOwned {
     /// Number of pairs.
     fn rows(&self) -> usize;
+    /// Makes room for `rows` more pairs of the size of those of `like`, if there is memory. What
+    /// grows without it is held twice while it moves.
+    fn reserve(&mut self, rows: usize, like: &Self);
     fn append(&mut self, other: &Self);
     /// The first `rows` of them, or all.
     fn first(self, rows: usize) -> Self;

@@ -126,6 +126,12 @@ impl Pairs for Demonstrations {
         self.rows
     }
 
+    fn reserve(&mut self, rows: usize, like: &Self) {
+        let room = |like_row: &[f32]| rows.saturating_mul(like_row.len() / like.rows.max(1));
+        _ = self.observations.try_reserve_exact(room(&like.observations));
+        _ = self.actions.try_reserve_exact(room(&like.actions));
+    }
+
     fn append(&mut self, other: &Self) {
         self.observations.extend_from_slice(&other.observations);
         self.actions.extend_from_slice(&other.actions);

@@ -61,6 +61,11 @@ impl Pairs for Demonstrations {
         self.actions.len()
     }
 
+    fn reserve(&mut self, rows: usize, _like: &Self) {
+        _ = self.pixels.try_reserve_exact(rows.saturating_mul(FRAME));
+        _ = self.actions.try_reserve_exact(rows);
+    }
+
     fn append(&mut self, other: &Self) {
         self.pixels.extend_from_slice(&other.pixels);
         self.actions.extend_from_slice(&other.actions);

@@ -90,6 +90,14 @@ impl Pairs for Demonstrations {
         self.rewards.len()
     }
 
+    fn reserve(&mut self, rows: usize, like: &Self) {
+        let Some(form) = like.form else { return };
+        _ = self.observations.try_reserve_exact(rows.saturating_mul(form.words()));
+        _ = self.actions.try_reserve_exact(rows.saturating_mul(form.action));
+        _ = self.rewards.try_reserve_exact(rows);
+        _ = self.terminated.try_reserve_exact(rows);
+    }
+
     fn append(&mut self, other: &Self) {
         let Some(form) = other.form else { return };
         (0..other.rows()).for_each(|row| self.push(form, other.row(form, row)));
