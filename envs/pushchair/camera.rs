@@ -57,6 +57,8 @@ pub(super) struct Grid {
     pub(super) rows: Vec<f32>,
     /// Half the width and the height of the image on that plane.
     extent: (f32, f32),
+    /// The rows that are looked along.
+    pub(super) band: Range<usize>,
 }
 
 impl Grid {
@@ -67,19 +69,24 @@ impl Grid {
             columns: (0..width).map(|i| middle(i, width) * extent.0).collect(),
             rows: (0..height).map(|i| -middle(i, height) * extent.1).collect(),
             extent,
+            band: 0..height,
         }
     }
 
+    /// The same image, of which only some rows are looked along.
+    pub(super) fn band(&self, rows: Range<usize>) -> Self {
+        Self { band: rows, ..self.clone() }
+    }
+
+    /// Number of rays.
     pub(super) fn len(&self) -> usize {
-        self.columns.len() * self.rows.len()
+        self.columns.len() * self.band.len()
     }
 
     /// The columns and rows between two points of the image plane.
     fn between(&self, low: (f32, f32), high: (f32, f32)) -> (Range<usize>, Range<usize>) {
-        (
-            indices((low.0, high.0), self.extent.0, self.columns.len()),
-            indices((-high.1, -low.1), self.extent.1, self.rows.len()),
-        )
+        let rows = indices((-high.1, -low.1), self.extent.1, self.rows.len());
+        (indices((low.0, high.0), self.extent.0, self.columns.len()), overlap(&rows, &self.band))
     }
 
     /// Those that a sphere may be seen in. Its centre is given along `right`, `up` and `forward`.
@@ -146,7 +153,7 @@ fn indices((low, high): (f32, f32), extent: f32, n: usize) -> Range<usize> {
     first..end.max(first)
 }
 
-/// The nearest hit of each ray of a grid, row by row.
+/// The nearest hit of each ray of a grid, row by row of its band.
 pub(super) struct Hits<'a> {
     /// Only what is nearer than what this holds is a hit, and moves in.
     pub(super) depths: &'a mut [f32],
@@ -201,7 +208,7 @@ impl Hits<'_> {
         let Patch { view, grid, near, index, columns, rows } = patch;
         for row in rows {
             let start = view.forward + view.up * grid.rows[row];
-            let first = row * grid.columns.len();
+            let first = (row - grid.band.start) * grid.columns.len();
             let at = first + columns.start..first + columns.end;
             let hits = self.depths[at.clone()].iter_mut().zip(&mut self.solids[at]);
             for (&u, (depth, solid)) in grid.columns[columns.clone()].iter().zip(hits) {

@@ -6,10 +6,13 @@ use super::{
     solid::Solid,
 };
 use rapier3d::math::Vector;
+use rayon::prelude::*;
 use std::f32::consts::PI;
 
 /// Rays in x and y for each pixel, whose mean it shows.
 const SAMPLES: usize = 2;
+/// Rows of an image that are drawn at once by one thread.
+const BAND: usize = 16;
 /// Nearer than this to the eye, and farther, nothing is drawn; metres.
 const DEPTHS: (f32, f32) = (0.05, 60.0);
 /// Towards the sun, which is so far away; metres.
@@ -96,31 +99,13 @@ impl Stage {
         let plan = self.plan((width, height));
         let Plan { view, extent, .. } = plan;
         let grid = Grid::new((width * SAMPLES, height * SAMPLES), extent);
-        let mut depths = vec![0.0; grid.len()];
-        let mut seen = vec![NOTHING; grid.len()];
-        for (row, &v) in depths.chunks_exact_mut(width * SAMPLES).zip(&grid.rows) {
-            let fall = -view.direction(0.0, v).z;
-            let ground = view.eye.z / fall;
-            row.fill(if fall > 0.0 && ground > 0.0 { ground.min(DEPTHS.1) } else { DEPTHS.1 });
-        }
-        let mut hits = Hits { depths: &mut depths, solids: &mut seen };
-        hits.cast(&view, &grid, DEPTHS.0, &self.solids);
-
         let scene = Scene::new(&self.solids, &plan);
-        let mut image = Vec::with_capacity(3 * width * height);
-        for pixel in 0..width * height {
-            let (row, column) = (pixel / width * SAMPLES, pixel % width * SAMPLES);
-            let mut light = Light::ZERO;
-            for sample in 0..SAMPLES * SAMPLES {
-                let (row, column) = (row + sample / SAMPLES, column + sample % SAMPLES);
-                let ray = row * width * SAMPLES + column;
-                let direction = view.direction(grid.columns[column], grid.rows[row]);
-                light += scene.light(view.eye, direction, depths[ray], seen[ray]);
-            }
-            light /= (SAMPLES * SAMPLES) as f32;
-            // Light to a number as a screen expects it, with a gamma of 2.
-            image.extend(light.to_array().map(|x| (255.0 * x.min(1.0).sqrt() + 0.5) as u8));
-        }
+        let mut image = vec![0; 3 * width * height];
+        image.par_chunks_mut(3 * width * BAND).enumerate().for_each(|(band, image)| {
+            let first = band * BAND * SAMPLES;
+            let rows = first..first + image.len() / (3 * width) * SAMPLES;
+            scene.draw(&view, &grid.band(rows), image);
+        });
         image
     }
 }
@@ -135,6 +120,36 @@ struct Scene<'a> {
 impl<'a> Scene<'a> {
     fn new(solids: &'a [Solid], plan: &Plan) -> Self {
         Self { solids, shadows: Shadows::new(solids, plan), nooks: Nooks::new(solids, plan) }
+    }
+
+    /// Draws the pixels of the band of a grid.
+    fn draw(&self, view: &View, grid: &Grid, image: &mut [u8]) {
+        let (width, rows) = (grid.columns.len(), &grid.rows[grid.band.clone()]);
+        let mut depths = vec![0.0; grid.len()];
+        let mut seen = vec![NOTHING; grid.len()];
+        for (depths, &v) in depths.chunks_exact_mut(width).zip(rows) {
+            let fall = -view.direction(0.0, v).z;
+            let ground = view.eye.z / fall;
+            depths.fill(if fall > 0.0 && ground > 0.0 { ground.min(DEPTHS.1) } else { DEPTHS.1 });
+        }
+        let mut hits = Hits { depths: &mut depths, solids: &mut seen };
+        hits.cast(view, grid, DEPTHS.0, self.solids);
+
+        for (pixel, rgb) in image.chunks_exact_mut(3).enumerate() {
+            let first = pixel * SAMPLES;
+            let (row, column) = (first / width * SAMPLES, first % width);
+            let mut light = Light::ZERO;
+            for sample in 0..SAMPLES * SAMPLES {
+                let (row, column) = (row + sample / SAMPLES, column + sample % SAMPLES);
+                let ray = row * width + column;
+                let direction = view.direction(grid.columns[column], rows[row]);
+                light += self.light(view.eye, direction, depths[ray], seen[ray]);
+            }
+            light /= (SAMPLES * SAMPLES) as f32;
+            // Light to a number as a screen expects it, with a gamma of 2.
+            let bytes = light.to_array().map(|x| (255.0 * x.min(1.0).sqrt() + 0.5) as u8);
+            rgb.copy_from_slice(&bytes);
+        }
     }
 
     /// The light that a ray brings to the eye.
@@ -198,8 +213,11 @@ impl Shadows {
         let &Plan { sun: view, sun_extent: extent, .. } = plan;
         let grid = Grid::new((SHADOW, SHADOW), (extent, extent));
         let mut depths = vec![f32::INFINITY; grid.len()];
-        let mut seen = vec![NOTHING; grid.len()];
-        Hits { depths: &mut depths, solids: &mut seen }.cast(&view, &grid, DEPTHS.0, solids);
+        depths.par_chunks_mut(SHADOW * BAND).enumerate().for_each(|(band, depths)| {
+            let grid = grid.band(band * BAND..(band + 1) * BAND);
+            let mut seen = vec![NOTHING; grid.len()];
+            Hits { depths, solids: &mut seen }.cast(&view, &grid, DEPTHS.0, solids);
+        });
         Self { view, extent, depths }
     }
 
@@ -213,13 +231,14 @@ impl Shadows {
             0.5 * (p.dot(along) / (depth * self.extent) + 1.0) * SHADOW as f32 - 1.5
         };
         let (x, y) = (place(self.view.right), place(-self.view.up));
-        let (left, top) = (x.floor(), y.floor());
-        if left < 0.0 || top < 0.0 || left.max(top) > (SHADOW - 4) as f32 {
+        let within = 0.0..(SHADOW - 3) as f32;
+        if !within.contains(&x) || !within.contains(&y) {
             return 1.0;
         }
+        let (left, top) = (x as usize, y as usize);
         let weights = |part: f32| [1.0 - part, 1.0, 1.0, part];
-        let (across, down) = (weights(x - left), weights(y - top));
-        let first = top as usize * SHADOW + left as usize;
+        let (across, down) = (weights(x - left as f32), weights(y - top as f32));
+        let first = top * SHADOW + left;
         let mut sum = 0.0;
         for (row, down) in down.iter().enumerate() {
             let at = first + row * SHADOW;
@@ -241,7 +260,7 @@ struct Nooks {
 impl Nooks {
     fn new(solids: &[Solid], plan: &Plan) -> Self {
         let &Plan { corner, cell, .. } = plan;
-        let open = (0..NOOKS * NOOKS).map(|i| {
+        let open = (0..NOOKS * NOOKS).into_par_iter().map(|i| {
             let (x, y) = ((i % NOOKS) as f32, (i / NOOKS) as f32);
             NOOK.map(|z| {
                 let p = corner + Vector::new(x * cell, y * cell, z);
@@ -265,17 +284,18 @@ impl Nooks {
 
     fn openness(&self, p: Vector) -> f32 {
         let at = (p - self.corner) / self.cell;
-        let (left, top) = (at.x.floor(), at.y.floor());
-        if left < 0.0 || top < 0.0 || left.max(top) > (NOOKS - 2) as f32 {
+        let within = 0.0..(NOOKS - 1) as f32;
+        if !within.contains(&at.x) || !within.contains(&at.y) {
             return 1.0;
         }
-        let first = top as usize * NOOKS + left as usize;
+        let (left, top) = (at.x as usize, at.y as usize);
+        let first = top * NOOKS + left;
         let mix = |i: usize| {
             let (a, b) = (self.open[first + i], self.open[first + i + 1]);
-            a + (b - a) * (at.x - left)
+            a + (b - a) * (at.x - left as f32)
         };
         let (a, b) = (mix(0), mix(NOOKS));
-        a + (b - a) * (at.y - top)
+        a + (b - a) * (at.y - top as f32)
     }
 }
 
