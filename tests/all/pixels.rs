@@ -249,7 +249,7 @@ fn settings_that_make_no_sense_are_refused_before_anything_is_written() {
     let ended =
         place.gslab("gsl procgen --out run --device cpu --set gsl.demonstration_samples=100000000");
     let message = "error: gsl.demonstration_samples: 7501482752 demonstrations, of all specialists \
-                   and the generalist, take 92208225987584 bytes of memory, ";
+                   and the generalist, take 83.86 TiB of memory, ";
     assert!(ended.stderr.starts_with(message), "{}", ended.stderr);
     assert!(ended.stderr.contains(" fit: lower gsl.demonstration_samples"), "{}", ended.stderr);
     assert_eq!(ended.code, Some(2));

@@ -168,7 +168,7 @@ fn settings_that_make_no_sense_are_refused_with_what_is_allowed() {
     let large = "--set sac.capacity=1e9 --set total_samples=1e12";
     let ended = place.gslab(&format!("train maze-sac --out run {large} --device cpu"));
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
-    let message = "error: sac.capacity: 1000000000 transitions take 33000000000 bytes of memory, ";
+    let message = "error: sac.capacity: 1000000000 transitions take 30.73 GiB of memory, ";
     assert!(ended.stderr.starts_with(message), "{}", ended.stderr);
     assert!(!place.path("run").exists(), "a run was begun that cannot be run");
 }

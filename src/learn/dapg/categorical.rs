@@ -9,6 +9,7 @@ use crate::learn::{
     numbers,
 };
 use gslab_envs::rng::Stream;
+use indicatif::HumanBytes;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -27,9 +28,10 @@ pub struct Demonstrations {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "gsl.demonstration_samples: {rows} demonstrations, of all specialists and the generalist, take {} \
-     bytes of memory, {free} are free; {} fit: lower gsl.demonstration_samples or \
+     of memory, {} are free; {} fit: lower gsl.demonstration_samples or \
      gsl.generalist_demonstration_samples, or free memory",
-    .rows * ROW,
+    HumanBytes(.rows * ROW),
+    HumanBytes(*.free),
     .free / ROW
 )]
 pub struct TooMany {

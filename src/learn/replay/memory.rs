@@ -2,6 +2,7 @@
 
 use super::Form;
 use gslab_envs::End;
+use indicatif::HumanBytes;
 use std::fmt;
 
 /// Replays that are in memory at the same time.
@@ -59,9 +60,10 @@ impl fmt::Display for TooLarge {
         };
         write!(
             f,
-            "sac.capacity: {each}{rows} transitions{beside} take {} bytes of memory, {free} are free; \
+            "sac.capacity: {each}{rows} transitions{beside} take {} of memory, {} are free; \
              {} fit: set sac.capacity to at most that, or free memory",
-            needs.bytes(),
+            HumanBytes(needs.bytes()),
+            HumanBytes(*free),
             (free / needs.row()).saturating_sub(*demonstrations) / replays,
         )
     }
@@ -78,21 +80,21 @@ mod tests {
         assert_eq!(needs.fit(66_000_000), Ok(()));
         assert_eq!(
             needs.fit(65_999_999).unwrap_err().to_string(),
-            "sac.capacity: 2000000 transitions take 66000000 bytes of memory, 65999999 are free; \
+            "sac.capacity: 2000000 transitions take 62.94 MiB of memory, 62.94 MiB are free; \
              1999999 fit: set sac.capacity to at most that, or free memory"
         );
         let side_by_side = Needs { rows: 1000, replays: 8, ..needs };
         assert_eq!(
             side_by_side.fit(132_000).unwrap_err().to_string(),
             "sac.capacity: 8 replays, which are learned from side by side, of 1000 transitions \
-             take 264000 bytes of memory, 132000 are free; 500 fit: set sac.capacity to at most \
+             take 257.81 KiB of memory, 128.91 KiB are free; 500 fit: set sac.capacity to at most \
              that, or free memory"
         );
         let shown = Needs { rows: 1000, demonstrations: 500, ..needs };
         assert_eq!(
             shown.fit(33_000).unwrap_err().to_string(),
-            "sac.capacity: 1000 transitions and 500 that are demonstrated take 49500 bytes of \
-             memory, 33000 are free; 500 fit: set sac.capacity to at most that, or free memory"
+            "sac.capacity: 1000 transitions and 500 that are demonstrated take 48.34 KiB of \
+             memory, 32.23 KiB are free; 500 fit: set sac.capacity to at most that, or free memory"
         );
     }
 
@@ -103,7 +105,7 @@ mod tests {
         // 90 numbers, 1200 times 9 bytes and a bit, action, reward and end.
         assert_eq!(needs.bytes(), 2_000_000 * (360 + 10_952 + 88 + 4 + 1));
         let error = needs.fit(11_405 * 1_000_000).unwrap_err().to_string();
-        assert!(error.contains("take 22810000000 bytes"), "{error}");
+        assert!(error.contains("take 21.24 GiB of memory"), "{error}");
         assert!(error.contains("; 1000000 fit: set sac.capacity"), "{error}");
     }
 }
